@@ -1,0 +1,99 @@
+"""The contract of an op, and the registry by which every part of hwgen finds it."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import RuleViolation
+from .schedule import Schedule
+from .types import Type
+
+__all__ = ["Cost", "Op", "find_op", "register", "snake_case"]
+
+_OPS: dict[str, type[Op]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one sample costs: exact counts, not estimates.
+
+    ``cycles`` is the interval between frames of the op's hardware under the given schedule.
+    """
+
+    multiplications: int = 0
+    additions: int = 0
+    bit_operations: int = 0
+    weight_bits: int = 0
+    cycles: int = 0
+
+
+class Op:
+    """An integer operation: frozen attributes and exact semantics.
+
+    Subclasses are frozen, slotted dataclasses decorated with :func:`register`, one a file, the
+    file named as the op. Attributes may be int, bool, None, str, Int, Constant, tuples of those,
+    or a weight code.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    arity: ClassVar[int] = 1
+
+    def infer(self, *inputs: Type) -> Type:
+        """Shape, element and interval of the result, by exact interval arithmetic."""
+        raise NotImplementedError(f"op {type(self).__name__} must define infer()")
+
+    def verify(self, *inputs: Type) -> None:
+        """Raise RuleViolation (rule, what was found) unless the op is legal on these inputs."""
+
+    def run(self, *inputs: np.ndarray) -> np.ndarray:
+        """The semantics: int64 arrays with a leading batch axis in and out, exact."""
+        raise NotImplementedError(f"op {type(self).__name__} must define run()")
+
+    def cost(self, *inputs: Type, schedule: Schedule) -> Cost:
+        """Exact cost of one sample under ``schedule``."""
+        raise NotImplementedError(f"op {type(self).__name__} must define cost()")
+
+    def schedules(self, *inputs: Type) -> tuple[Schedule, ...]:
+        """Every hardware schedule that the op can take, in no order."""
+        return (Schedule("stream"),)
+
+    def attributes(self) -> dict[str, object]:
+        """Attribute names and values, in order of declaration."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
+
+def snake_case(name: str) -> str:
+    """``MaxPool2d`` to ``max_pool2d``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def register(cls: type[Op]) -> type[Op]:
+    """Class decorator: make an op known under its name in snake case."""
+    cls.name = snake_case(cls.__name__)
+    known = _OPS.get(cls.name)
+    if known is not None and known.__module__ != cls.__module__:
+        raise RuleViolation(f"op {cls.name!r} is already registered by {known.__module__}")
+    _OPS[cls.name] = cls
+    return cls
+
+
+def find_op(name: str) -> type[Op]:
+    """The class of the op called ``name``; its file ``hwgen/ops/<name>.py`` is imported if need be."""
+    if name not in _OPS and name.isidentifier():
+        # Found by name, so that adding an op edits no list; hwgen.ir itself needs no op.
+        package = f"{__package__.rpartition('.')[0]}.ops"
+        try:
+            importlib.import_module(f"{package}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{package}.{name}":
+                raise
+    if name not in _OPS:
+        raise RuleViolation(f"there is no op called {name!r}")
+    return _OPS[name]

@@ -1,0 +1,48 @@
+"""How one op becomes hardware. A schedule never changes a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Schedule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The hardware form of one op.
+
+    Attributes
+    ----------
+    form
+        ``spatial``: constants in logic, fully pipelined; a dense layer takes one frame a clock,
+        a convolution one window position a clock.
+        ``folded``: ``pe`` x ``simd`` x ``parallel`` multipliers work through the layer, weights in ROM.
+        ``stream``: ops without weights; they work on ``lanes`` elements a beat.
+    pe
+        Output channels computed at once (within a group); divides the output channels of a group.
+    simd
+        Inputs multiplied at once for each of them; divides the input channels of a group.
+    parallel
+        Channel groups computed at once; divides ``groups``. Above 1 only with the whole group
+        in ``pe`` and ``simd``, so that a beat holds neighbouring channels.
+    lanes
+        Elements a beat of a ``stream`` op; divides the channels. 0: all of them.
+    """
+
+    form: Literal["spatial", "folded", "stream"] = "stream"
+    pe: int = 1
+    simd: int = 1
+    parallel: int = 1
+    lanes: int = 0
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of a folded array."""
+        return self.pe * self.simd * self.parallel
+
+    def __str__(self) -> str:
+        if self.form == "folded":
+            groups = f"x{self.parallel}" if self.parallel > 1 else ""
+            return f"folded {self.pe}x{self.simd}{groups}"
+        return self.form

@@ -1,0 +1,37 @@
+"""Index of the largest element."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import RuleViolation
+from ..ir.op import Cost, Op, register
+from ..ir.schedule import Schedule
+from ..ir.types import Type
+from .lib.stream import beats, lane_schedules
+
+__all__ = ["Argmax"]
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Argmax(Op):
+    """``y[0] = min { i : x[i] = max_j x[j] }``: of equals the first."""
+
+    def verify(self, x: Type) -> None:
+        if len(x.shape) != 1:
+            raise RuleViolation(f"input must be a vector, found shape {x.shape}; flatten it first")
+
+    def infer(self, x: Type) -> Type:
+        return Type.of((1,), 0, x.size - 1)
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        return np.argmax(x, axis=1)[:, None].astype(np.int64)
+
+    def cost(self, x: Type, *, schedule: Schedule) -> Cost:
+        return Cost(additions=x.size - 1, cycles=beats(x, schedule))
+
+    def schedules(self, x: Type) -> tuple[Schedule, ...]:
+        return lane_schedules(x)

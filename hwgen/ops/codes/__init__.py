@@ -1,0 +1,1 @@
+"""Weight codes, one a file; found by name (:func:`hwgen.ir.code.find_code`)."""
