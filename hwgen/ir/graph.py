@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import InvalidInput, RuleViolation
-from .op import Op, find_op
+from .constant import whole_numbers
+from .op import Op, check_attributes, find_op
 from .types import Type
 
 __all__ = ["Graph", "GraphBuilder", "Node"]
@@ -97,19 +98,9 @@ class Graph:
     def check_input(self, x) -> np.ndarray:
         """``x`` as an int64 batch, or InvalidInput saying what is wrong with it."""
         want = self.input_type
-        given = np.asarray(x)
-        if given.shape[1:] != want.shape or given.ndim == 0:
-            batch = ("batch", *want.shape)
-            raise InvalidInput(
-                f"input must have shape ({', '.join(map(str, batch))}), found {tuple(given.shape)}"
-                + (
-                    "; images are (batch, height, width, channels)"
-                    if len(want.shape) == 3 and given.ndim == 4
-                    else ""
-                )
-            )
-        array = given.astype(np.int64) if given.dtype != np.int64 else given
-        if given.dtype.kind not in "iub" and not np.array_equal(array, given):
+        self._check_shape(x)
+        array = whole_numbers(x)
+        if array is None:
             raise InvalidInput("input must hold integers; quantize it first (see Graph.quantize)")
         if array.size and (array.min() < want.lo or array.max() > want.hi):
             raise InvalidInput(
@@ -118,17 +109,29 @@ class Graph:
             )
         return array
 
+    def _check_shape(self, x) -> None:
+        want, found = self.input_type.shape, np.shape(x)
+        if len(found) != 1 + len(want) or found[1:] != want:
+            hint = "; images are (batch, height, width, channels)" if len(want) == 3 else ""
+            raise InvalidInput(
+                f"input must have shape (batch, {', '.join(map(str, want))}), found {found}{hint}"
+            )
+
     def quantize(self, x) -> np.ndarray:
         """Real-valued samples to the integers of the input type: round half to even, then saturate.
 
         Parameters
         ----------
         x
-            Array of shape (batch, *input shape), real units.
+            Array of shape (batch, *input shape), real units, finite.
         """
         want = self.input_type
-        q = np.rint(np.asarray(x, dtype=np.float64) / want.scale)
-        return self.check_input(np.clip(q, want.lo, want.hi).astype(np.int64))
+        self._check_shape(x)
+        real = np.asarray(x, dtype=np.float64)
+        if not np.isfinite(real).all():
+            raise InvalidInput("input must be finite, found NaN or infinity")
+        q = np.rint(real / want.scale)
+        return np.clip(q, want.lo, want.hi).astype(np.int64)
 
     def run(self, x) -> np.ndarray:
         """Run the golden model.
@@ -219,6 +222,11 @@ class GraphBuilder:
 
         ``name`` is made a legal identifier and unique; it defaults to the op's name.
         """
+        for i in inputs:
+            if i not in self._nodes:
+                raise RuleViolation(
+                    f"{op.name} {name!r}: input %{i} must be added before it is used"
+                )
         types = tuple(self._nodes[i].type for i in inputs)
         unique = base = identifier(name) or op.name
         count = 2
@@ -229,6 +237,7 @@ class GraphBuilder:
         try:
             if len(types) != op.arity:
                 raise RuleViolation(f"takes {op.arity} inputs, not {len(types)}")
+            check_attributes(op)
             op.verify(*types)
             result = op.infer(*types).with_scale(scale)
             result.check()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import re
+import types
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from functools import cache
+from typing import ClassVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from ..errors import RuleViolation
 from .schedule import Schedule
 from .types import Type
 
-__all__ = ["Cost", "Op", "find_op", "register", "snake_case"]
+__all__ = ["Cost", "Op", "check_attributes", "find_op", "register", "snake_case"]
 
 _OPS: dict[str, type[Op]] = {}
 
@@ -67,6 +69,41 @@ class Op:
     def attributes(self) -> dict[str, object]:
         """Attribute names and values, in order of declaration."""
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
+
+@cache
+def _declared(cls: type) -> dict[str, object]:
+    return get_type_hints(cls)
+
+
+def _is_a(value, declared) -> bool:
+    origin = get_origin(declared)
+    if origin in (Union, types.UnionType):
+        return any(_is_a(value, one) for one in get_args(declared))
+    if origin is tuple:
+        parts = get_args(declared)
+        if len(parts) == 2 and parts[1] is Ellipsis:
+            parts = (parts[0],) * (len(value) if isinstance(value, tuple) else 0)
+        return (
+            isinstance(value, tuple) and len(value) == len(parts) and all(map(_is_a, value, parts))
+        )
+    if declared is int:
+        return type(value) is int  # neither bool nor numpy's: they would not survive a file
+    return isinstance(value, declared)
+
+
+def check_attributes(op) -> None:
+    """Raise RuleViolation unless every attribute of an op or weight code has its declared type."""
+    for field in fields(op):
+        value, declared = getattr(op, field.name), _declared(type(op))[field.name]
+        if not _is_a(value, declared):
+            shown = declared.__name__ if isinstance(declared, type) else str(declared)
+            shown = re.sub(r"\b(\w+\.)+", "", shown)
+            raise RuleViolation(
+                f"{field.name} must be {shown}, not {value!r} ({type(value).__name__})"
+            )
+        if hasattr(value, "__dataclass_fields__"):
+            check_attributes(value)
 
 
 def snake_case(name: str) -> str:

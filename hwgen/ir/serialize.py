@@ -105,6 +105,9 @@ def from_json(document: dict, constants: dict[str, np.ndarray]) -> Graph:
             attributes = {k: _decode(v, constants) for k, v in entry["attributes"].items()}
             kind = entry["type"]
             scale = kind["scale"]
+            for text in (entry["name"], entry["layer"], *entry["inputs"]):
+                if not isinstance(text, str):
+                    raise TypeError(f"a name must be a string, not {text!r}")
             nodes.append(
                 Node(
                     entry["name"],
@@ -150,7 +153,7 @@ def _narrow(array: np.ndarray) -> np.ndarray:
 
 def save_graph(graph: Graph, path: str | Path) -> tuple[Path, Path]:
     """Write ``<path>.ir.json`` and ``<path>.safetensors``; returns both paths."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     path = Path(path)
     document, constants = to_json(graph)
@@ -158,7 +161,8 @@ def save_graph(graph: Graph, path: str | Path) -> tuple[Path, Path]:
     text = path.with_name(path.name + ".ir.json")
     data = path.with_name(path.name + ".safetensors")
     text.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    save_file({key: _narrow(array) for key, array in sorted(constants.items())}, data)
+    # Not save_file: it makes files that only their owner can read.
+    data.write_bytes(save({key: _narrow(array) for key, array in sorted(constants.items())}))
     return text, data
 
 
@@ -171,20 +175,29 @@ def load_graph(path: str | Path) -> Graph:
         A file is missing or damaged, or the content differs from its recorded hash.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
     path = Path(path)
     data = path.with_name(path.name.removesuffix(".ir.json") + ".safetensors")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        constants = load_file(data)
+        text, stored = path.read_text(encoding="utf-8"), data.read_bytes()
     except FileNotFoundError as error:
         raise InvalidInput(
-            f"{error.filename or data}: no such file; a graph is two files, "
+            f"{error.filename}: no such file; a graph is two files, "
             f"NAME.ir.json and NAME.safetensors"
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
+    except OSError as error:
+        raise InvalidInput(f"{error.filename}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
         raise InvalidInput(f"{path}: damaged graph: {error}") from None
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path}: damaged graph: {error}") from None
+    try:
+        constants = load(stored)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InvalidInput(f"{data}: damaged graph: {error}") from None
     try:
         graph = from_json(document, constants)
     except HwgenError as error:

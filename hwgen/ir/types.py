@@ -52,6 +52,14 @@ class Int:
         return f"{'s' if self.signed else 'u'}{self.width}"
 
 
+def _plain_scale(scale) -> float | tuple[float, ...]:
+    if hasattr(scale, "tolist"):
+        scale = scale.tolist()
+    if isinstance(scale, list | tuple):
+        return tuple(float(s) for s in scale)
+    return float(scale)
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """The type of a value.
@@ -83,9 +91,13 @@ class Type:
     def of(
         cls, shape, lo: int, hi: int, *, element: Int | None = None, scale=1.0, steps=None
     ) -> Type:
-        """A type with the narrowest element that holds ``[lo, hi]``, unless one is given."""
+        """A type with the narrowest element that holds ``[lo, hi]``, unless one is given.
+
+        ``scale`` is a number, or a sequence or array of one a channel.
+        """
         lo, hi = int(lo), int(hi)
-        return cls(tuple(int(n) for n in shape), element or Int.fit(lo, hi), lo, hi, scale, steps)
+        shape = tuple(int(n) for n in shape)
+        return cls(shape, element or Int.fit(lo, hi), lo, hi, _plain_scale(scale), steps)
 
     @property
     def size(self) -> int:
@@ -98,21 +110,27 @@ class Type:
         return self.shape[-1]
 
     def with_scale(self, scale) -> Type:
-        return replace(self, scale=scale)
+        """The same type, in other units; ``scale`` as for :meth:`of`."""
+        return replace(self, scale=_plain_scale(scale))
 
     def check(self) -> None:
         """Raise RuleViolation unless the type is consistent in itself."""
-        if not self.shape or any(n < 1 for n in self.shape):
+        if not self.shape or any(type(n) is not int or n < 1 for n in self.shape):
             raise RuleViolation(
                 f"a shape must have one or more sizes of 1 or more, not {self.shape}"
             )
+        if type(self.lo) is not int or type(self.hi) is not int:
+            raise RuleViolation(f"an interval must have whole ends, not [{self.lo}, {self.hi}]")
         if not self.element.lo <= self.lo <= self.hi <= self.element.hi:
             raise RuleViolation(
                 f"interval [{self.lo}, {self.hi}] must lie within {self.element}'s range "
                 f"[{self.element.lo}, {self.element.hi}]"
             )
-        if self.steps is not None and self.steps < 1:
+        if self.steps is not None and (type(self.steps) is not int or self.steps < 1):
             raise RuleViolation(f"a time axis must have 1 step or more, not {self.steps}")
+        scales = self.scale if isinstance(self.scale, tuple) else (self.scale,)
+        if not all(isinstance(s, float) and 0 < s < math.inf for s in scales):
+            raise RuleViolation(f"a scale must be positive and finite, not {self.scale}")
 
     def same_values(self, other: Type) -> bool:
         """Equal in all but ``scale``."""

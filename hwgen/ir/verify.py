@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ..errors import RuleViolation
 from .graph import Graph, Node
+from .op import check_attributes
 
 __all__ = ["RULES", "verify"]
 
@@ -32,6 +33,14 @@ def _inputs_come_first(graph: Graph, node: Node) -> str | None:
 def _arity(graph: Graph, node: Node) -> str | None:
     if len(node.inputs) != node.op.arity:
         return f"takes {node.op.arity} inputs, not {len(node.inputs)}"
+    return None
+
+
+def _attributes_have_types(graph: Graph, node: Node) -> str | None:
+    try:
+        check_attributes(node.op)
+    except RuleViolation as error:
+        return str(error)
     return None
 
 
@@ -73,6 +82,7 @@ RULES: tuple[tuple[str, Callable[[Graph, Node], str | None]], ...] = (
     ("topological order", _inputs_come_first),
     ("arity", _arity),
     ("consistent type", _type_is_consistent),
+    ("attribute types", _attributes_have_types),
     ("op's own rules", _op_is_legal),
     ("inferred type", _type_is_inferred),
     ("scale", _scale_fits),

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import RuleViolation
 from ..ir.op import Cost, Op, register
 from ..ir.schedule import Schedule
 from ..ir.types import Type
+from .lib.fixed_point import verify_bounds
 from .lib.stream import beats, lane_schedules
 
 __all__ = ["Clip"]
@@ -27,8 +27,7 @@ class Clip(Op):
     hi: int | None = None
 
     def verify(self, x: Type) -> None:
-        if self.lo is not None and self.hi is not None and self.lo > self.hi:
-            raise RuleViolation(f"lo must not exceed hi, found [{self.lo}, {self.hi}]")
+        verify_bounds(self.lo, self.hi)
 
     def _clip(self, value):
         if self.lo is not None:

@@ -58,8 +58,7 @@ class Requantize(Op):
                 f"shift must be in 0..{fixed_point.MAX_SHIFT}, not {found}; "
                 f"use a larger output scale"
             )
-        if self.lo > self.hi:
-            raise RuleViolation(f"lo must not exceed hi, found [{self.lo}, {self.hi}]")
+        fixed_point.verify_bounds(self.lo, self.hi)
         lo, hi = self.product_interval(x)
         if min(lo, -hi) <= -(1 << 62):
             raise RuleViolation("multiplier times input must stay below 2^62")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...errors import InvalidInput
+from ...errors import InvalidInput, RuleViolation
+from ...ir.types import MAX_WIDTH
 
-__all__ = ["MAX_SHIFT", "multiplier_and_shift", "requantize"]
+__all__ = ["MAX_SHIFT", "multiplier_and_shift", "requantize", "verify_bounds"]
 
 MAX_SHIFT = 47
 
@@ -49,6 +50,15 @@ def multiplier_and_shift(factor, bits: int = 15) -> tuple[np.ndarray, np.ndarray
         )
     multiplier = np.maximum(np.rint(np.ldexp(factor, shift)).astype(np.int64), 1)
     return multiplier, np.asarray(shift, dtype=np.int64)
+
+
+def verify_bounds(lo: int | None, hi: int | None) -> None:
+    """Raise RuleViolation unless ``lo <= hi`` and both fit the interpreter; None is no bound."""
+    if lo is not None and hi is not None and lo > hi:
+        raise RuleViolation(f"lo must not exceed hi, found [{lo}, {hi}]")
+    for bound in (lo, hi):
+        if bound is not None and abs(bound) >= 1 << (MAX_WIDTH - 1):
+            raise RuleViolation(f"bounds must lie below 2^{MAX_WIDTH - 1}, found {bound}")
 
 
 def requantize(acc, multiplier, shift, lo: int, hi: int):

@@ -28,9 +28,12 @@ def accumulator(weights: np.ndarray, bias: np.ndarray, lo: int, hi: int) -> tupl
 
     ``weights`` has the output channels first, then any axes.
     """
-    w = weights.reshape(len(weights), -1).astype(object)
-    low = np.minimum(w * lo, w * hi).sum(axis=1) + bias
-    high = np.maximum(w * lo, w * hi).sum(axis=1) + bias
+    w = weights.reshape(len(weights), -1)
+    # Python integers from here on: they cannot overflow, and there is one a channel only.
+    positive = np.maximum(w, 0).sum(axis=1).astype(object)
+    negative = np.minimum(w, 0).sum(axis=1).astype(object)
+    low = positive * lo + negative * hi + bias
+    high = positive * hi + negative * lo + bias
     return int(low.min()), int(high.max())
 
 
