@@ -66,6 +66,11 @@ class Op:
         """Every hardware schedule that the op can take, in no order."""
         return (Schedule("stream"),)
 
+    def lanes(self, *inputs: Type, schedule: Schedule) -> tuple[int, int]:
+        """Elements a beat that the op's hardware takes on each input and gives."""
+        lanes = schedule.lanes or inputs[0].channels
+        return lanes, lanes
+
     def attributes(self) -> dict[str, object]:
         """Attribute names and values, in order of declaration."""
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]

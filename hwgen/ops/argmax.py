@@ -33,5 +33,8 @@ class Argmax(Op):
     def cost(self, x: Type, *, schedule: Schedule) -> Cost:
         return Cost(additions=x.size - 1, cycles=beats(x, schedule))
 
+    def lanes(self, x: Type, *, schedule: Schedule) -> tuple[int, int]:
+        return schedule.lanes or x.channels, 1
+
     def schedules(self, x: Type) -> tuple[Schedule, ...]:
         return lane_schedules(x)

@@ -90,7 +90,7 @@ class Conv2d(Op):
         each = outputs // self.groups
         flat = weights.reshape(outputs, -1).T
         chunk = max(1, _CHUNK // (window.positions * kh * kw * channels))
-        magnitude = int(np.abs(x).max(initial=0))
+        magnitude = exact.magnitude(x)
         for start in range(0, batch, chunk):
             part = window.gather(x[start : start + chunk])
             for g in range(self.groups):
@@ -99,7 +99,8 @@ class Conv2d(Op):
                 y[start : start + chunk, ..., g * each : (g + 1) * each] = out.reshape(
                     len(part), window.out_height, window.out_width, each
                 )
-        return y + self.bias.array
+        y += self.bias.array
+        return y
 
     def cost(self, x: Type, *, schedule: Schedule) -> Cost:
         window = self.window(x)
@@ -108,13 +109,18 @@ class Conv2d(Op):
             beats = x.size // (schedule.simd * schedule.parallel)
             cycles = max(products // schedule.multipliers, beats)
         else:
-            cycles = window.height * window.width + window.flush
+            cycles = window.steps
         return Cost(
             multiplications=products,
             additions=products,
             weight_bits=self.weights.storage_bits,
             cycles=cycles,
         )
+
+    def lanes(self, x: Type, *, schedule: Schedule) -> tuple[int, int]:
+        if schedule.form == "folded":
+            return schedule.simd * schedule.parallel, schedule.pe * schedule.parallel
+        return x.channels, self.weights.shape[0]
 
     def schedules(self, x: Type) -> tuple[Schedule, ...]:
         outputs, _, _, depth = self.weights.shape

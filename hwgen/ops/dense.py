@@ -48,8 +48,9 @@ class Dense(Op):
         return Type.of((self.weights.shape[0],), lo, hi)
 
     def run(self, x: np.ndarray) -> np.ndarray:
-        magnitude = int(np.abs(x).max(initial=0))
-        return exact.matmul(x, self.weights.decode().T, magnitude) + self.bias.array
+        y = exact.matmul(x, self.weights.decode().T, exact.magnitude(x))
+        y += self.bias.array
+        return y
 
     def cost(self, x: Type, *, schedule: Schedule) -> Cost:
         outputs, inputs = self.weights.shape
@@ -60,6 +61,10 @@ class Dense(Op):
             weight_bits=self.weights.storage_bits,
             cycles=cycles,
         )
+
+    def lanes(self, x: Type, *, schedule: Schedule) -> tuple[int, int]:
+        outputs, inputs = self.weights.shape
+        return (schedule.simd, schedule.pe) if schedule.form == "folded" else (inputs, outputs)
 
     def schedules(self, x: Type) -> tuple[Schedule, ...]:
         outputs, inputs = self.weights.shape

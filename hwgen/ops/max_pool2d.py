@@ -59,7 +59,7 @@ class MaxPool2d(Op):
         taps = self.kernel[0] * self.kernel[1]
         return Cost(
             additions=window.positions * x.channels * (taps - 1),
-            cycles=(window.height * window.width + window.flush) * folds,
+            cycles=window.steps * folds,
         )
 
     def schedules(self, x: Type) -> tuple[Schedule, ...]:

@@ -56,15 +56,21 @@ class Window:
         return self.out_height * self.out_width
 
     @property
-    def flush(self) -> int:
-        """Raster steps beyond the last pixel until the last window is complete.
+    def row(self) -> int:
+        """Raster steps a row: the width, and more where the windows of a row are more than that."""
+        return max(self.width, (self.out_width - 1) * self.stride[1] + 1)
 
-        Padding at the bottom and right has no pixels of its own: a line buffer steps on this
-        many times after the image's last pixel.
+    @property
+    def steps(self) -> int:
+        """Raster steps of a line buffer for one image.
+
+        It steps once for every pixel, and on without pixels until the last window, which
+        may reach into the padding, is complete.
         """
+        last_pixel = (self.height - 1) * self.row + self.width - 1
         last_y = (self.out_height - 1) * self.stride[0] - self.padding[0] + self.kernel[0] - 1
         last_x = (self.out_width - 1) * self.stride[1] - self.padding[1] + self.kernel[1] - 1
-        return max(0, last_y * self.width + last_x - (self.height * self.width - 1))
+        return max(last_pixel, last_y * self.row + last_x) + 1
 
     def gather(self, x: np.ndarray, fill: int = 0) -> np.ndarray:
         """All windows of a batch of images.
