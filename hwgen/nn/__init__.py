@@ -1,1 +1,21 @@
+"""Layers and quantizers to train with; each one is deployed in exactly the integers it shows.
 
+Every file of this package that registers a layer is found by itself, so that adding one edits
+nothing: ``hwgen.nn.Linear``, ``hwgen.nn.Conv2d``, ... are the classes of those files.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from .layer import Layer, layer_classes, register_layer
+from .network import Network
+from .tensor import QTensor, integers
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+globals().update(layer_classes())
+
+__all__ = ["Layer", "Network", "QTensor", "integers", "register_layer", *layer_classes()]

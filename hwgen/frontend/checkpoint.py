@@ -1,0 +1,159 @@
+"""Self-describing checkpoints: a network's description and its tensors in one file.
+
+A checkpoint is what ``torch.save`` writes of ``{"format", "version", "description", "state"}``, of
+plain data and tensors only, so that ``torch.load(..., weights_only=True)`` reads it: loading runs
+no code from the file and needs no class of the user's.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..errors import HwgenError, InvalidInput
+from ..ir.graph import Graph
+from ..nn import Network
+from .capture import capture
+
+__all__ = ["VERSION", "load", "load_network", "save"]
+
+FORMAT = "hwgen-checkpoint"
+VERSION = 1
+HOW = "write one with hwgen.save(model, path)"
+
+
+def save(model: nn.Module, path, example_shape=None, name: str | None = None) -> Path:
+    """Write a checkpoint of a model made of ``hwgen.nn`` layers.
+
+    The model is lowered first, so that whatever is written can be deployed.
+
+    Parameters
+    ----------
+    model
+        The trained model.
+    path
+        File to write.
+    example_shape
+        Shape of one sample in PyTorch's order, (features,) or (channels, height, width). Not
+        needed if the input quantizer was given one or has seen a batch.
+    name
+        Name of the model; by default the stem of ``path``.
+
+    Returns
+    -------
+    The path.
+    """
+    path = Path(path)
+    network = capture(model, name or path.stem)
+    network.name = name or path.stem
+    network.lower(example_shape)
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "description": network.describe(),
+        "state": {key: value.detach().cpu() for key, value in network.state_dict().items()},
+    }
+    try:
+        torch.save(document, path)
+    except (OSError, RuntimeError) as error:
+        raise InvalidInput(f"{path}: cannot be written: {error}") from None
+    return path
+
+
+def load(path) -> Graph:
+    """The integer graph of a checkpoint.
+
+    Raises
+    ------
+    InvalidInput
+        The file is missing, no checkpoint, damaged, of another version, or holds pickled code.
+    """
+    try:
+        return load_network(path).lower()
+    except HwgenError as error:
+        text = str(error)
+        raise (error if text.startswith(str(path)) else type(error)(f"{path}: {text}")) from None
+
+
+def load_network(path) -> Network:
+    """The network of a checkpoint, in eval mode: to run it in PyTorch or to train on."""
+    path = Path(path)
+    document = _read(path)
+    try:
+        network = Network.from_description(document["description"])
+        network.load_state_dict(document["state"])
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error}") from None
+    except (KeyError, TypeError, RuntimeError, AttributeError) as error:
+        problem = " ".join(str(error).split())
+        raise InvalidInput(f"{path}: description and tensors must agree: {problem}") from None
+    return network.eval()
+
+
+def _read(path: Path) -> dict:
+    if not path.exists():
+        raise InvalidInput(f"{path}: no such file")
+    if path.is_dir():
+        raise InvalidInput(f"{path}: must be a checkpoint file, found a folder")
+    if not path.stat().st_size:
+        raise InvalidInput(f"{path}: must be a checkpoint, found an empty file; {HOW}")
+    _refuse_other_archives(path)
+    try:
+        document = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "weights" in str(error).lower() and zipfile.is_zipfile(path):
+            raise InvalidInput(
+                f"{path}: must hold plain data and tensors only, found pickled code (perhaps a "
+                f"whole module); it was not run; {HOW}"
+            ) from None
+        raise InvalidInput(f"{path}: must be a checkpoint, found something else; {HOW}") from None
+    except PermissionError:
+        raise InvalidInput(f"{path}: cannot be read: permission denied") from None
+    except Exception as error:  # torch.load raises nearly anything on damaged files
+        problem = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InvalidInput(
+            f"{path}: must be a checkpoint, found a damaged or foreign file ({problem}); {HOW}"
+        ) from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise InvalidInput(f"{path}: {_foreign(document)}")
+    if document.get("version") != VERSION:
+        raise InvalidInput(
+            f"{path}: checkpoint version must be {VERSION}, found {document.get('version')!r}; "
+            f"write it again with this version of hwgen"
+        )
+    return document
+
+
+def _foreign(document) -> str:
+    if isinstance(document, dict) and any(isinstance(v, torch.Tensor) for v in document.values()):
+        return (
+            "must be a checkpoint of hwgen, found a plain state dict, which does not say what the "
+            "layers are; load it into your model (model.load_state_dict) and " + HOW
+        )
+    return f"must be a checkpoint of hwgen, found {type(document).__name__}; {HOW}"
+
+
+def _refuse_other_archives(path: Path) -> None:
+    """Name the kinds of file that torch writes too and that are no checkpoint."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start != b"PK\x03\x04":
+        return
+    if not zipfile.is_zipfile(path):
+        raise InvalidInput(f"{path}: must be a whole checkpoint, found a truncated file; {HOW}")
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any(name.endswith("constants.pkl") or "/code/" in name for name in names):
+        raise InvalidInput(
+            f"{path}: must be a checkpoint of hwgen, found a TorchScript file; {HOW}, "
+            f"with the module that was scripted"
+        )
+    if any("archive_format" in name or name.endswith("models/model.json") for name in names):
+        raise InvalidInput(
+            f"{path}: must be a checkpoint of hwgen, found a program of torch.export; "
+            f"see hwgen.frontend.exported"
+        )

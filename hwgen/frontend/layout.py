@@ -1,0 +1,32 @@
+"""The two orders of an image's axes: PyTorch's channels-first and the graph's channels-last."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InvalidInput
+
+__all__ = ["to_graph_layout"]
+
+
+def to_graph_layout(x) -> np.ndarray:
+    """Samples in PyTorch's layout as a graph takes them.
+
+    Parameters
+    ----------
+    x
+        Array or tensor of shape (batch, channels, height, width), or (batch, features).
+
+    Returns
+    -------
+    Array of shape (batch, height, width, channels), or ``x`` unchanged.
+    """
+    array = np.asarray(x)
+    if array.ndim == 2:
+        return array
+    if array.ndim != 4:
+        raise InvalidInput(
+            f"samples must be (batch, features) or (batch, channels, height, width), "
+            f"found shape {array.shape}"
+        )
+    return np.ascontiguousarray(array.transpose(0, 2, 3, 1))

@@ -1,0 +1,38 @@
+"""A module in memory, lowered."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ..ir.graph import Graph
+from .capture import capture
+
+__all__ = ["example_shape", "lower"]
+
+
+def lower(model: nn.Module, example=None, name: str | None = None) -> Graph:
+    """The integer graph of a model made of ``hwgen.nn`` layers.
+
+    Parameters
+    ----------
+    model
+        The trained model.
+    example
+        A batch of samples, (batch, features) or (batch, channels, height, width); only its shape
+        is used. Not needed where the input quantizer knows its shape.
+    name
+        Name of the graph; by default the module's class name in lower case.
+
+    Raises
+    ------
+    Unsupported
+        Something in the model cannot be deployed exactly.
+    InvalidInput
+        The shape is unknown or does not fit, or weights are all zero, NaN or infinite.
+    """
+    return capture(model, name).lower(example_shape(example))
+
+
+def example_shape(example) -> tuple[int, ...] | None:
+    """Shape of one sample of a batch, or None."""
+    return None if example is None else tuple(example.shape[1:])
