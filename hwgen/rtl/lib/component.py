@@ -1,0 +1,89 @@
+"""What every layer in hardware is: a component with streams of lanes, and declared timing."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from amaranth import signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ...errors import Unsupported
+from ...ir.op import Op
+from ...ir.schedule import Schedule
+from ...ir.types import Int, Type
+from ..design import StreamShape
+from .timing import Timing
+
+__all__ = ["StreamComponent", "element_shape", "generates", "generator", "lanes_layout"]
+
+
+def element_shape(element: Int):
+    """An integer type as an Amaranth shape."""
+    return signed(element.width) if element.signed else unsigned(element.width)
+
+
+def lanes_layout(shape: StreamShape) -> data.ArrayLayout:
+    """The payload of one beat: an array of lanes."""
+    return data.ArrayLayout(element_shape(shape.element), shape.lanes)
+
+
+class StreamComponent(wiring.Component):
+    """A layer: input stream ``i`` (a second one is ``j``), output stream ``o``, full back-pressure.
+
+    Parameters
+    ----------
+    inputs, output
+        Shapes of the streams.
+
+    Attributes
+    ----------
+    timing
+        The handshake behaviour, cycle by cycle: interval and latency follow from it.
+    """
+
+    def __init__(self, inputs: tuple[StreamShape, ...], output: StreamShape) -> None:
+        self.inputs = inputs
+        self.output = output
+        ports = {
+            name: In(stream.Signature(lanes_layout(shape)))
+            for name, shape in zip("ij", inputs, strict=False)
+        }
+        super().__init__({**ports, "o": Out(stream.Signature(lanes_layout(output)))})
+
+    def timing(self) -> list[Timing]:
+        """Fresh timing models, to be chained: what the component does to its handshakes."""
+        raise NotImplementedError(f"{type(self).__name__} must declare its timing")
+
+
+Factory = Callable[[Op, tuple[Type, ...], Type, Schedule, str], StreamComponent]
+
+_GENERATORS: dict[type[Op], Factory] = {}
+
+
+def generates(op: type[Op]) -> Callable[[Factory], Factory]:
+    """Decorator: ``factory(op, input types, result type, schedule, name)`` makes the hardware of an op.
+
+    ``name`` is the module's full name, for what the component emits beside itself.
+    """
+
+    def decorate(factory: Factory) -> Factory:
+        _GENERATORS[op] = factory
+        return factory
+
+    return decorate
+
+
+def generator(op: Op) -> Factory:
+    """The hardware generator of ``op``; its file ``hwgen/rtl/<op name>.py`` is imported if need be."""
+    if type(op) not in _GENERATORS:
+        package = f"{__package__.rpartition('.')[0]}"
+        try:
+            importlib.import_module(f"{package}.{op.name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{package}.{op.name}":
+                raise
+    if type(op) not in _GENERATORS:
+        raise Unsupported(f"op {op.name!r} has no Verilog generator; it can run on the C target only")
+    return _GENERATORS[type(op)]
