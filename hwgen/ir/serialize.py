@@ -192,7 +192,7 @@ def load_graph(path: str | Path) -> Graph:
         raise InvalidInput(f"{path}: damaged graph: {error}") from None
     try:
         document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: nested too deep
         raise InvalidInput(f"{path}: damaged graph: {error}") from None
     try:
         constants = load(stored)

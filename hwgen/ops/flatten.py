@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ class Flatten(Op):
         return Type.of((x.size,), x.lo, x.hi, element=x.element)
 
     def run(self, x: np.ndarray) -> np.ndarray:
-        return x.reshape(len(x), -1)
+        return x.reshape(len(x), math.prod(x.shape[1:]))  # -1 fails on an empty batch
 
     def cost(self, x: Type, *, schedule: Schedule) -> Cost:
         return Cost(cycles=beats(x, schedule))
