@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# Tests run in several processes: each keeps to one thread, or they would fight for the cores.
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
-
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Tests run in several processes: each keeps to one thread, or they would fight
+# for the cores. Nothing above imports numpy or torch, which read this when they are imported.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
 
 settings.register_profile(
     "hwgen",

@@ -82,7 +82,7 @@ def test_builder_messages(op, inputs, message):
 def test_accumulators_wider_than_the_interpreter_are_refused():
     b = GraphBuilder("wide")
     x = b.input(Type.of((4,), -(2**50), 2**50))
-    with pytest.raises(RuleViolation, match="width must be in 1..63, not 68"):
+    with pytest.raises(RuleViolation, match=r"width must be in 1\.\.63, not 68"):
         b.add(Dense(Uniform(Constant([[32767] * 4]), 16), Constant([0])), x)
 
 
