@@ -64,8 +64,9 @@ class Layer(nn.Module):
 
     def config(self) -> dict[str, object]:
         """The constructor's arguments as plain data."""
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
-        return {name: _plain(getattr(self, name)) for name in names}
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        parameters = inspect.signature(type(self)).parameters.values()
+        return {p.name: _plain(getattr(self, p.name)) for p in parameters if p.kind in named}
 
     def extra_repr(self) -> str:
         return ", ".join(f"{k}={v!r}" for k, v in self.config().items())
@@ -77,7 +78,8 @@ class Layer(nn.Module):
 
     def _at(self, error: HwgenError) -> HwgenError:
         text = str(error)
-        return error if text.startswith(self.where) else type(error)(f"{self.where}: {text}")
+        known = self.where in text or (self.path and f"(layer {self.path!r})" in text)
+        return error if known else type(error)(f"{self.where}: {text}")
 
 
 class Lowering:

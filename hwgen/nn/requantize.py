@@ -27,8 +27,7 @@ class Quantizer(Layer):
 
     def __init__(self, bits: int, scale: str | float, signed: bool) -> None:
         super().__init__()
-        self.bits = check_bits(bits, "bits", least=1 + bool(signed))
-        self.signed = bool(signed)
+        self._type = Int(check_bits(bits, "bits", least=1 + bool(signed)), bool(signed))
         self._scale = Scale(scale)
 
     @property
@@ -37,7 +36,8 @@ class Quantizer(Layer):
 
     @property
     def type(self) -> Int:
-        return Int(self.bits, self.signed)
+        """The integers that the quantizer gives."""
+        return self._type
 
     def observe(self, *values: torch.Tensor) -> None:
         """Set the scale to that of least squared error on these values."""
@@ -81,6 +81,7 @@ class Activation(Quantizer):
 
     def __init__(self, bits: int = 8, signed: bool = False, scale: str | float = "learned") -> None:
         super().__init__(bits, scale, signed)
+        self.bits, self.signed = bits, bool(signed)
 
     def train_forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.fake(x)[0]

@@ -38,7 +38,7 @@ class Rescale:
     def between(cls, source: np.ndarray, target: np.ndarray, lo: int, hi: int) -> Rescale:
         """From integers of scale ``source`` (one, or one a channel) to integers of ``target``."""
         multiplier, shift = multiplier_and_shift(source / target)
-        return cls(multiplier, shift, lo, hi, np.asarray(target))
+        return cls(np.asarray(multiplier), np.asarray(shift), lo, hi, np.asarray(target))
 
     def __call__(self, x: QTensor) -> QTensor:
         """The rescaled values, computed in int64."""

@@ -68,5 +68,8 @@ def test_data(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def accuracy(graph: Graph, x: np.ndarray, labels: np.ndarray) -> float:
-    """Part of the real samples ``x`` whose largest output is the label's, in integers."""
+    """Part of the real samples ``x`` for which the largest of the graph's outputs is the label's.
+
+    Every model of the zoo has one scale for all outputs, so that integers compare.
+    """
     return float((graph.run(graph.quantize(x)).argmax(axis=1) == labels).mean())

@@ -16,7 +16,8 @@ def multiplier_and_shift(factor, bits: int = 15) -> tuple[np.ndarray, np.ndarray
     """Integers with ``multiplier / 2^shift`` nearest to ``factor``.
 
     Powers of two up to 1 get multiplier 1 and their own shift (a pure shift). Otherwise all
-    channels share one shift, chosen so that the largest multiplier has ``bits`` bits.
+    channels share one shift, chosen so that the largest multiplier has ``bits`` bits, less the
+    powers of two that all multipliers and the shift have in common.
 
     Parameters
     ----------
@@ -49,6 +50,8 @@ def multiplier_and_shift(factor, bits: int = 15) -> tuple[np.ndarray, np.ndarray
             f"found {factor.min():.3g} to {factor.max():.3g}"
         )
     multiplier = np.maximum(np.rint(np.ldexp(factor, shift)).astype(np.int64), 1)
+    while shift and not np.any(multiplier & 1):  # 16384 / 2^11 is 8: fewer bits, equal results
+        multiplier, shift = multiplier >> 1, shift - 1
     return multiplier, np.asarray(shift, dtype=np.int64)
 
 
