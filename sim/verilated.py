@@ -1,0 +1,294 @@
+"""Designs compiled by Verilator behind a small C++ driver: whole data sets at full speed."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.resources import files
+from os import cpu_count
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.rtl.design import Design
+
+from . import tools
+from .cache import build_once, digest
+from .faults import Fault, SimulationFailed, Status, report
+from .packing import pack_bytes, unpack_bytes
+from .result import Progress, SimulationResult
+from .scenario import Scenario, drain_cycles, idle_limit
+
+__all__ = ["WAIVED", "VerilatedSimulator", "lint"]
+
+# What Yosys' Verilog writer does on purpose and Verilator calls style. Every other warning is fatal.
+WAIVED = (
+    "CASEOVERLAP",
+    "DECLFILENAME",
+    "PROCASSINIT",
+    "UNUSEDSIGNAL",
+    "WIDTHEXPAND",
+    "WIDTHTRUNC",
+)
+
+_COMMON = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w")
+_UNITY_LIMIT = 400_000  # bytes of C++ up to which one compiler run is the fastest
+_SLICE = 1 << 18  # cycles between two looks at the progress, and at Ctrl-C
+
+
+@dataclass(frozen=True, slots=True)
+class VerilatedSimulator:
+    """The engine for data sets.
+
+    A design is compiled once and kept in the user's cache; so is Verilator's runtime library.
+
+    Attributes
+    ----------
+    optimize
+        Level of the C++ compiler for the model: 1 compiles fast, 3 runs fast, None takes 3 for
+        big batches.
+    """
+
+    optimize: int | None = None
+    name: str = "verilator"
+
+    def missing(self) -> str | None:
+        return tools.missing("verilator", "g++")
+
+    def run(
+        self,
+        design: Design,
+        x,
+        *,
+        stalls: bool = False,
+        waves: Path | None = None,
+        progress: Progress | None = None,
+    ) -> SimulationResult:
+        name = "random stalls" if stalls else "back to back"
+        return self._run(design, x, Scenario(name, stalls=stalls), waves, progress)
+
+    def run_scenarios(
+        self, design: Design, x, scenarios: Sequence[Scenario]
+    ) -> list[SimulationResult]:
+        return [self._run(design, x, scenario, None, None) for scenario in scenarios]
+
+    def _run(
+        self,
+        design: Design,
+        x,
+        scenario: Scenario,
+        waves: Path | None,
+        progress: Progress | None,
+    ) -> SimulationResult:
+        tools.require("verilator", "g++", purpose="simulation in Verilator")
+        x = np.asarray(x)[: scenario.frames]
+        noise = np.random.default_rng(scenario.seed) if scenario.stalls else None
+        beats = pack_bytes(x, design.input, noise)
+        frames = len(x)
+        level = self.optimize or (3 if frames * design.interval > 1_000_000 else 1)
+        library = _load(design, level, trace=waves is not None)
+        if waves is not None:
+            waves = waves.with_suffix(".vcd")
+            waves.parent.mkdir(parents=True, exist_ok=True)
+        out = np.zeros((frames * design.output.beats, design.output.data_bits // 8), np.uint8)
+        starts, ends = np.zeros((2, frames), np.int64)
+        config = _Config(
+            beats=beats.ctypes.data,
+            out=out.ctypes.data,
+            starts=starts.ctypes.data,
+            ends=ends.ctypes.data,
+            frames=frames,
+            in_beats=design.input.beats,
+            out_beats=design.output.beats,
+            idle_limit=idle_limit(design),
+            drain=drain_cycles(design),
+            settle=design.interval,
+            reset_at=-1 if scenario.reset_at is None else scenario.reset_at,
+            seed=scenario.seed,
+            stalls=scenario.stalls,
+            isolated=scenario.isolated,
+            waves=str(waves).encode() if waves else None,
+        )
+        status = _Status()
+        where = f"{design.top} in Verilator, {scenario.name}"
+        session = library.hwgen_open(ctypes.byref(config))
+        try:
+            while not (status.done or status.fault):
+                if library.hwgen_run(session, _SLICE, ctypes.byref(status)):
+                    raise SimulationFailed(f"{where}: {status.message.decode(errors='replace')}")
+                if progress:
+                    progress(status.received // design.output.beats, frames)
+        finally:
+            library.hwgen_close(session)
+        if status.fault:
+            raise report(Fault(status.fault), status.public(design, frames), where)
+        cycles = int(ends[-1]) + 1 if frames else 0
+        outputs = unpack_bytes(out, design.output)
+        return SimulationResult.of(scenario, outputs, cycles, starts, ends, waves)
+
+
+def lint(design: Design) -> None:
+    """Raise SimulationFailed if Verilator warns of anything in ``design`` that is not WAIVED."""
+    tools.require("verilator", purpose="lint")
+    _verilator(design, ["--lint-only", "-Wall"], cwd=design.folder)
+
+
+class _Config(ctypes.Structure):
+    _fields_ = (
+        ("beats", ctypes.c_void_p),
+        ("out", ctypes.c_void_p),
+        ("starts", ctypes.c_void_p),
+        ("ends", ctypes.c_void_p),
+        ("frames", ctypes.c_int64),
+        ("in_beats", ctypes.c_int64),
+        ("out_beats", ctypes.c_int64),
+        ("idle_limit", ctypes.c_int64),
+        ("drain", ctypes.c_int64),
+        ("settle", ctypes.c_int64),
+        ("reset_at", ctypes.c_int64),
+        ("seed", ctypes.c_uint64),
+        ("stalls", ctypes.c_int32),
+        ("isolated", ctypes.c_int32),
+        ("waves", ctypes.c_char_p),
+    )
+
+
+class _Status(ctypes.Structure):
+    _fields_ = (
+        ("cycle", ctypes.c_int64),
+        ("sent", ctypes.c_int64),
+        ("received", ctypes.c_int64),
+        ("idle", ctypes.c_int64),
+        ("fault", ctypes.c_int32),
+        ("done", ctypes.c_int32),
+        ("in_ready", ctypes.c_int32),
+        ("out_valid", ctypes.c_int32),
+        ("patient", ctypes.c_int32),
+        ("message", ctypes.c_char * 256),
+    )
+
+    def public(self, design: Design, frames: int) -> Status:
+        return Status(
+            cycle=self.cycle,
+            sent=self.sent,
+            received=self.received,
+            in_beats=design.input.beats,
+            out_beats=design.output.beats,
+            frames=frames,
+            in_ready=bool(self.in_ready),
+            out_valid=bool(self.out_valid),
+            patient=bool(self.patient),
+            idle=self.idle,
+        )
+
+
+def _load(design: Design, level: int, trace: bool) -> ctypes.CDLL:
+    """The shared object of a design, built if it is not in the cache."""
+    harness = files("hwgen.sim").joinpath("harness.cpp").read_text("utf-8")
+    sizes = design.input.data_bits // 8, design.output.data_bits // 8
+    versions = f"{tools.tool('verilator').version} {tools.tool('g++').version}"
+    options = f"{design.top} {sizes} {level} {trace} {_COMMON} {WAIVED}"
+    key = digest(versions, options, harness, *design.paths)
+
+    def build(folder: Path) -> None:
+        runtime = _runtime(versions, trace)
+        _compile(design, folder, harness, runtime, level, trace, sizes)
+
+    library = ctypes.CDLL(str(build_once("verilated", key, build) / "model.so"))
+    library.hwgen_open.restype = ctypes.c_void_p
+    library.hwgen_open.argtypes = [ctypes.c_void_p]
+    library.hwgen_run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p]
+    library.hwgen_close.argtypes = [ctypes.c_void_p]
+    return library
+
+
+def _compile(
+    design: Design,
+    folder: Path,
+    harness: str,
+    runtime: Path,
+    level: int,
+    trace: bool,
+    sizes: tuple[int, int],
+) -> None:
+    """Verilog to ``folder/model.so``; everything else that was written there is removed."""
+    work = folder / "cpp"
+    work.mkdir()
+    options = ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--prefix", "Vmodel"]
+    options += ["--Mdir", str(work)] + (["--trace-vcd"] if trace else [])
+    _verilator(design, options, cwd=folder)
+    (work / "harness.cpp").write_text(harness, encoding="utf-8")
+    sources = sorted(work.glob("*.cpp"))
+    if sum(source.stat().st_size for source in sources) < _UNITY_LIMIT:
+        unity = work / "unity.cpp"
+        unity.write_text("".join(f'#include "{source.name}"\n' for source in sources))
+        sources = [unity]
+    flags = [f"-O{level}", f"-DIN_BYTES={sizes[0]}", f"-DOUT_BYTES={sizes[1]}"]
+    objects = _objects(sources, work, [*flags, *_defines(trace)])
+    link = ["g++", "-shared", "-Wl,-Bsymbolic", "-Wl,--exclude-libs,ALL", "-pthread"]
+    _execute([*link, "-o", str(folder / "model.so"), *objects, str(runtime)], "g++")
+    for path in work.iterdir():
+        path.unlink()
+    work.rmdir()
+
+
+def _runtime(versions: str, trace: bool) -> Path:
+    """Verilator's runtime library as an archive, compiled once."""
+    sources = ["verilated.cpp", "verilated_threads.cpp"]
+    sources += ["verilated_vcd_c.cpp"] if trace else []
+    include = tools.verilator_include()
+
+    def build(folder: Path) -> None:
+        paths = [include / source for source in sources]
+        objects = _objects(paths, folder, ["-O2", "-DVL_USER_FATAL", *_defines(trace)])
+        _execute(["ar", "rcs", str(folder / "runtime.a"), *objects], "ar")
+
+    key = digest(versions, f"{_COMMON} {sources}", str(include))
+    return build_once("runtime", key, build) / "runtime.a"
+
+
+def _defines(trace: bool) -> list[str]:
+    include = tools.verilator_include()
+    return [
+        f"-I{include}",
+        f"-I{include / 'vltstd'}",
+        "-DVM_COVERAGE=0",
+        "-DVM_SC=0",
+        "-DVM_TIMING=0",
+        f"-DVM_TRACE={trace:d}",
+        "-DVM_TRACE_FST=0",
+        "-DVM_TRACE_SAIF=0",
+        f"-DVM_TRACE_VCD={trace:d}",
+        f"-DHWGEN_TRACE={trace:d}",
+    ]
+
+
+def _objects(sources: Sequence[Path], folder: Path, flags: Sequence[str]) -> list[str]:
+    """Compile ``sources`` into ``folder``, as many at once as there are processors."""
+
+    def compile_one(source: Path) -> str:
+        target = str(folder / f"{source.stem}.o")
+        _execute(["g++", *_COMMON, *flags, "-c", str(source), "-o", target], "g++")
+        return target
+
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        return list(pool.map(compile_one, sources))
+
+
+def _verilator(design: Design, options: Sequence[str], cwd: Path) -> None:
+    command = [str(tools.tool("verilator").path), *options, "--top-module", design.top]
+    command += [f"-Wno-{name}" for name in WAIVED]
+    command += [str(path.resolve()) for path in design.paths]
+    _execute(command, f"Verilator on {design.top}", cwd)
+
+
+def _execute(command: list[str], what: str, cwd: Path | None = None) -> None:
+    done = subprocess.run(
+        command, cwd=cwd, env=tools.tool_environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        text = (done.stderr + done.stdout).strip().splitlines()
+        raise SimulationFailed(f"{what} failed:\n" + "\n".join(text[:20]))
