@@ -1,0 +1,35 @@
+"""argmax."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from hwgen.ir import Type
+from hwgen.ops.argmax import Argmax
+from tests.ops import draw as d
+from tests.ops.harness import Case, OpTests
+
+
+class TestArgmax(OpTests):
+    cases = st.builds(Case, st.just(Argmax()), d.vectors())
+    corners = (
+        Case(Argmax(), Type.of((10,), -100, 100)),
+        # Many equals: the first one counts. One element. A constant.
+        Case(Argmax(), Type.of((16,), 0, 1)),
+        Case(Argmax(), Type.of((1,), -8, 7)),
+        Case(Argmax(), Type.of((3,), 2, 2)),
+    )
+
+    def naive(self, op, x):
+        best = 0
+        for i in range(1, len(x)):
+            if x[i] > x[best]:
+                best = i
+        return [best]
+
+    def extremes(self, case):
+        """The maximum in every place; unless all elements must be equal."""
+        if case.x.lo == case.x.hi:
+            return None
+        return np.where(np.eye(case.x.size, dtype=bool), case.x.hi, case.x.lo)

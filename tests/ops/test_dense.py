@@ -1,0 +1,60 @@
+"""dense."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from hwgen.ir import Constant, Type
+from hwgen.ops.codes.binary import Binary
+from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.dense import Dense
+from tests.ops import draw as d
+from tests.ops.harness import Case, OpTests
+
+
+@st.composite
+def cases(draw) -> Case:
+    x = draw(d.vectors())
+    outputs = draw(st.integers(1, 12))
+    return Case(Dense(draw(d.weights((outputs, x.size))), draw(d.biases(outputs))), x)
+
+
+class TestDense(OpTests):
+    cases = cases()
+    corners = (
+        # One input, one output; the most negative weight on the most negative input.
+        Case(Dense(Uniform(Constant([[-128]]), 8), Constant([0])), Type.of((1,), -128, 127)),
+        # A row and a column of zeros; one-bit input.
+        Case(
+            Dense(Uniform(Constant([[0, 0, 0], [0, 1, -2]]), 2), Constant([5, -5])),
+            Type.of((3,), 0, 1),
+        ),
+        # Every weight -1.
+        Case(
+            Dense(Binary(Constant(-np.ones((3, 8), int))), Constant([0] * 3)), Type.of((8,), 0, 15)
+        ),
+        # An input whose interval does not hold zero.
+        Case(Dense(Uniform(Constant([[3, -3]]), 4), Constant([1])), Type.of((2,), 2, 7)),
+        # Equal rows, as a sharing of sub-expressions finds them.
+        Case(
+            Dense(Uniform(Constant([[5, -3, 7, 1]] * 4), 4), Constant([1, 2, 3, 4])),
+            Type.of((4,), -8, 7),
+        ),
+    )
+
+    def naive(self, op, x):
+        weights, bias = op.weights.decode().tolist(), op.bias.array.tolist()
+        y = []
+        for row, offset in zip(weights, bias, strict=True):
+            total = offset
+            for weight, value in zip(row, x, strict=True):
+                total += weight * value
+            y.append(total)
+        return y
+
+    def extremes(self, case):
+        """For every output, the inputs that its weights' signs ask for."""
+        weights = case.op.weights.decode()
+        least = np.where(weights > 0, case.x.lo, case.x.hi)
+        return np.concatenate([least, case.x.lo + case.x.hi - least])

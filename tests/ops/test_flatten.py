@@ -1,0 +1,27 @@
+"""flatten."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from hwgen.ir import Int, Type
+from hwgen.ops.flatten import Flatten
+from tests.ops import draw as d
+from tests.ops.harness import Case, OpTests, samples
+
+
+class TestFlatten(OpTests):
+    cases = st.builds(Case, st.just(Flatten()), st.one_of(d.images(), d.vectors()))
+    corners = (
+        Case(Flatten(), Type.of((2, 3, 4), 0, 15)),
+        Case(Flatten(), Type.of((1, 1, 1), 0, 3, element=Int(8, signed=True))),
+        Case(Flatten(), Type.of((5,), -8, 7)),
+    )
+
+    def naive(self, op, x):
+        if not isinstance(x, list):
+            return [x]
+        return [value for part in x for value in self.naive(op, part)]
+
+    def extremes(self, case):
+        return samples(case.x, 2)
