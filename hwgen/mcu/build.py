@@ -1,0 +1,151 @@
+"""What the C back end wrote: enough to compile, run and report it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InvalidInput
+from .storage import CType
+
+__all__ = ["BUILD_FILE", "CBuild", "Layer", "Port"]
+
+BUILD_FILE = "build.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """The input or output of an emitted model.
+
+    Attributes
+    ----------
+    shape
+        Of one sample.
+    ctype
+        Of an element in memory.
+    lo, hi
+        Interval of the integers.
+    """
+
+    shape: tuple[int, ...]
+    ctype: CType
+    lo: int
+    hi: int
+
+    @property
+    def size(self) -> int:
+        """Elements of one sample."""
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One emitted function, for tables.
+
+    Attributes
+    ----------
+    function
+        Its name.
+    nodes
+        Names of the nodes that it computes.
+    offset
+        Where its result lies in the arena, in bytes; None for the caller's output.
+    result_bytes, constant_bytes
+        Bytes of its result and of its constants.
+    """
+
+    function: str
+    nodes: tuple[str, ...]
+    offset: int | None
+    result_bytes: int
+    constant_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CBuild:
+    """An emitted C folder.
+
+    Attributes
+    ----------
+    folder
+        Where the files lie.
+    model
+        Stem of file and function names.
+    target
+        Name of the target that it was written for.
+    graph_hash
+        Of the graph that it computes.
+    sources
+        Files to compile into a program that uses the model, relative to ``folder``.
+    input, output
+        What enters and leaves.
+    arena_bytes, arena_bound, arena_align
+        Size of the arena, the bytes that no layout can go below, and its alignment.
+    constant_bytes
+        Weights, tables and other constants.
+    layers
+        The emitted functions in order of execution.
+    """
+
+    folder: Path
+    model: str
+    target: str
+    graph_hash: str
+    sources: tuple[str, ...]
+    input: Port
+    output: Port
+    arena_bytes: int
+    arena_bound: int
+    arena_align: int
+    constant_bytes: int
+    layers: tuple[Layer, ...]
+
+    @property
+    def entry(self) -> str:
+        """The function that runs one inference."""
+        return f"{self.model}_run"
+
+    @property
+    def header(self) -> Path:
+        return self.folder / f"{self.model}.h"
+
+    def save(self) -> Path:
+        """Write ``build.json`` into the folder."""
+        data = asdict(self)
+        del data["folder"]
+        path = self.folder / BUILD_FILE
+        path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        return path
+
+    @classmethod
+    def load(cls, folder: str | Path) -> CBuild:
+        """Read what :func:`hwgen.mcu.emit.emit` wrote into ``folder``.
+
+        Raises
+        ------
+        InvalidInput
+            The folder holds no emitted C, or its description is damaged.
+        """
+        folder = Path(folder)
+        path = folder / BUILD_FILE
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            for side in ("input", "output"):
+                port = data[side]
+                data[side] = Port(
+                    tuple(port["shape"]), CType(**port["ctype"]), port["lo"], port["hi"]
+                )
+            data["sources"] = tuple(data["sources"])
+            data["layers"] = tuple(
+                Layer(**{**layer, "nodes": tuple(layer["nodes"])}) for layer in data["layers"]
+            )
+            return cls(folder=folder, **data)
+        except FileNotFoundError:
+            raise InvalidInput(
+                f"{folder}: no emitted C here; run 'hwgen compile' with --target c or all"
+            ) from None
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+            raise InvalidInput(f"{path}: damaged: {type(error).__name__}: {error}") from None

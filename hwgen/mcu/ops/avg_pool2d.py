@@ -1,0 +1,24 @@
+"""C of average pooling: the window's sum."""
+
+from __future__ import annotations
+
+from ...ops.avg_pool2d import AvgPool2d
+from ..function import Function
+from ..linear import geometry
+from ..registry import renders
+from ..stages import Stage
+from ..storage import conversion, work
+
+__all__: list[str] = []
+
+
+@renders(AvgPool2d)
+def avg_pool2d(stage: Stage, function: Function) -> dict[str, object]:
+    op, (x,) = stage.kernel.op, stage.inputs
+    taps = op.kernel[0] * op.kernel[1]
+    ctype = work(0, taps * x.type.lo, taps * x.type.hi)
+    return {
+        "g": geometry(op.window(x.type), x.type.channels),
+        "work": ctype,
+        "to_work": conversion(x.ctype, ctype),
+    }

@@ -1,0 +1,25 @@
+"""C of a table: only the entries that the incoming interval can reach."""
+
+from __future__ import annotations
+
+from ...ir.graph import Node
+from ...ops.lookup import Lookup
+from ..function import Function, Scalar
+from ..registry import renders
+from ..storage import conversion, work
+
+__all__: list[str] = []
+
+
+@renders(Lookup, kind="elementwise")
+def lookup(node: Node, value: Scalar, function: Function) -> dict[str, object]:
+    op, x = node.op, value.type
+    reached = op.table.array[x.lo - op.base : x.hi - op.base + 1]
+    result = work(node.type.lo, node.type.hi)
+    table = function.constant(f"{node.name}_table", reached)
+    return {
+        "table": table,
+        "offset": -x.lo,
+        "result": result,
+        "narrow": conversion(function.constants[-1].ctype, result) if result.bits == 32 else "",
+    }
