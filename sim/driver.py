@@ -9,8 +9,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from hwgen.rtl.design import Design
+
 from .faults import Fault, Status
-from .scenario import Scenario
+from .scenario import Scenario, drain_cycles, idle_limit
 
 __all__ = ["FaultFound", "Stimulus", "StreamDriver"]
 
@@ -92,6 +94,22 @@ class StreamDriver:
         self._reset_left = POWER_ON_RESET
         self._restart()
 
+    @classmethod
+    def of(
+        cls, design: Design, scenario: Scenario, beats: list[int], data_bits: int
+    ) -> StreamDriver:
+        """A driver for ``design``; ``data_bits`` is the width of a beat of ``beats``."""
+        return cls(
+            scenario,
+            beats,
+            in_beats=design.input.beats,
+            out_beats=design.output.beats,
+            data_bits=data_bits,
+            idle_limit=idle_limit(design),
+            drain=drain_cycles(design),
+            settle=design.interval,
+        )
+
     def _restart(self) -> None:
         self.outputs: list[int] = []
         self.starts: list[int] = []
@@ -108,8 +126,9 @@ class StreamDriver:
         self._patient = self._scenario.stalls
 
     @property
-    def frames(self) -> int:
-        return self._frames
+    def cycle(self) -> int:
+        """Clock cycles since the last reset."""
+        return self._cycle
 
     @property
     def cycles(self) -> int:
