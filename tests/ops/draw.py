@@ -10,7 +10,18 @@ from hwgen.ir.code import WeightCode
 from hwgen.ops.codes.binary import Binary
 from hwgen.ops.codes.uniform import Uniform
 
-__all__ = ["biases", "elements", "images", "seeds", "vectors", "weights", "windows"]
+__all__ = [
+    "activation",
+    "biases",
+    "elements",
+    "entrance",
+    "images",
+    "seeds",
+    "vectors",
+    "weighted",
+    "weights",
+    "windows",
+]
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -83,3 +94,32 @@ def windows(draw, height: int, width: int, most: int = 3, pool: bool = False):
         stride.append(draw(st.integers(1, 3)))
         padding.append(draw(st.integers(least, limit)))
     return tuple(kernel), tuple(stride), tuple(padding)
+
+
+def entrance(rng: np.random.Generator, *shape: int):
+    """A random input quantizer for samples of ``shape`` (PyTorch's order)."""
+    from hwgen.nn import InputQuantizer
+
+    signed = bool(rng.integers(2))
+    scale = rng.choice([0.3, 0.125, 1.0, 0.01])
+    return InputQuantizer(int(rng.integers(1 + signed, 9)), float(scale), signed, shape)
+
+
+def weighted(rng: np.random.Generator) -> dict:
+    """Random options of a layer with weights."""
+    return {
+        "bits": int(rng.integers(1, 9)),
+        "bias": bool(rng.integers(2)),
+        "per_channel": bool(rng.integers(2)),
+        "scale": str(rng.choice(["learned", "power_of_two"])),
+        "batch_norm": bool(rng.integers(2)),
+    }
+
+
+def activation(rng: np.random.Generator):
+    """A random activation with its quantizer."""
+    from hwgen.nn import Activation
+
+    signed = bool(rng.integers(2))
+    scale = str(rng.choice(["learned", "power_of_two"]))
+    return Activation(int(rng.integers(1 + signed, 9)), signed, scale)

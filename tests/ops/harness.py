@@ -1,7 +1,7 @@
 """The tests that every op passes, in each of its rooms.
 
 The test file of an op declares how to draw instances, the corner cases, an independent reference
-in plain Python loops and how to reach the layer that trains it; :class:`OpTests` does the rest.
+in plain Python loops and the layer that trains it; :class:`OpTests` does the rest.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from hwgen.ir.serialize import from_json, to_json
 __all__ = ["Case", "OpTests", "drawn", "samples"]
 
 EXAMPLES = 40  # random instances of an op for what costs no compiler
+MODELS = 12  # random torch models
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,10 @@ class OpTests:
         """Inputs on which the op reaches both ends of its interval; None if it need not."""
         return None
 
+    def model(self, rng: np.random.Generator):
+        """A random, untrained ``hwgen.nn`` model whose graph holds the op."""
+        raise NotImplementedError(f"{type(self).__name__} must define model()")
+
     def _check_all(self, check) -> None:
         for case in self.corners:
             check(case)
@@ -154,3 +159,27 @@ class OpTests:
                 assert case.op.cost(*operands, schedule=schedule).cycles >= 1
 
         self._check_all(check)
+
+    def test_torch_equals_run(self):
+        import torch
+
+        from hwgen.frontend.module import lower
+        from hwgen.nn import integers
+
+        varied = 0
+        for seed in range(MODELS):
+            torch.manual_seed(seed)
+            model = self.model(np.random.default_rng(seed))
+            shape = model[0].shape
+            # Within the input's range and beyond; the first batch sets the learned scales.
+            real = torch.randn(32, *shape) * 2.0 ** torch.randint(-2, 3, (32, *[1] * len(shape)))
+            model.train()
+            model(real)
+            model.eval()
+            graph = lower(model, real)
+            assert self.corners[0].op.name in [node.op.name for node in graph.nodes]
+            channels_last = real.permute(0, 2, 3, 1) if len(shape) == 3 else real
+            expected = graph.run(graph.quantize(channels_last.numpy()))
+            assert np.array_equal(integers(model(real)), expected), f"seed {seed}: {graph}"
+            varied += len(np.unique(expected)) > 1
+        assert varied > MODELS / 2  # the comparison says something

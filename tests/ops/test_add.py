@@ -37,3 +37,22 @@ class TestAdd(OpTests):
         if isinstance(a, list):
             return [self.naive(op, *pair) for pair in zip(a, b, strict=True)]
         return a + b
+
+    def model(self, rng):
+        from torch import nn
+
+        from hwgen import nn as q
+
+        class Residual(nn.Sequential):
+            def forward(self, x):
+                first, left, right, add = self
+                x = first(x)
+                return add(left(x), right(x))
+
+        signed = bool(rng.integers(2))
+        return Residual(
+            d.entrance(rng, 2, 5, 4),
+            q.Conv2d(2, 3, 1, **d.weighted(rng)),
+            q.Conv2d(2, 3, 3, padding=1, **d.weighted(rng)),
+            q.Add(int(rng.integers(1 + signed, 9)), signed),
+        )

@@ -33,3 +33,11 @@ class TestArgmax(OpTests):
         if case.x.lo == case.x.hi:
             return None
         return np.where(np.eye(case.x.size, dtype=bool), case.x.hi, case.x.lo)
+
+    def model(self, rng):
+        from torch import nn
+
+        from hwgen.nn import ArgMax, Linear
+
+        options = {**d.weighted(rng), "per_channel": False}
+        return nn.Sequential(d.entrance(rng, 9), Linear(9, 6, **options), ArgMax())

@@ -46,3 +46,14 @@ class TestAvgPool2d(OpTests):
 
     def extremes(self, case):
         return None if any(case.op.padding) else samples(case.x, 2)
+
+    def model(self, rng):
+        from torch import nn
+
+        from hwgen.nn import AvgPool2d, GlobalAvgPool2d
+
+        kernel = rng.integers(1, 4, 2).tolist()
+        padding = [int(rng.integers(k // 2 + 1)) for k in kernel]
+        pool = AvgPool2d(kernel, rng.integers(1, 4, 2).tolist(), padding)
+        pool = (pool, GlobalAvgPool2d())[rng.integers(2)]
+        return nn.Sequential(d.entrance(rng, 3, 6, 5), pool, d.activation(rng))

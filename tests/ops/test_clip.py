@@ -40,3 +40,11 @@ class TestClip(OpTests):
 
     def extremes(self, case):
         return samples(case.x, 2)
+
+    def model(self, rng):
+        from torch import nn
+
+        from hwgen.nn import Linear, ReLU
+
+        relu = (ReLU, nn.ReLU)[rng.integers(2)]
+        return nn.Sequential(d.entrance(rng, 9), Linear(9, 4, **d.weighted(rng)), relu())

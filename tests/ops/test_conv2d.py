@@ -94,3 +94,24 @@ class TestConv2d(OpTests):
             inputs[2 * o, :kh, :kw, first : first + depth] = least
             inputs[2 * o + 1, :kh, :kw, first : first + depth] = x.lo + x.hi - least
         return inputs
+
+    def model(self, rng):
+        from torch import nn
+
+        from hwgen.nn import Conv2d
+
+        groups, depth, each = rng.integers(1, 4, 3).tolist()
+        kernel, stride = rng.integers(1, 4, 2).tolist(), rng.integers(1, 3, 2).tolist()
+        padding = [int(rng.integers(k)) for k in kernel]
+        return nn.Sequential(
+            d.entrance(rng, groups * depth, 6, 5),
+            Conv2d(
+                groups * depth,
+                groups * each,
+                kernel,
+                stride=stride,
+                padding=padding,
+                groups=groups,
+                **d.weighted(rng),
+            ),
+        )

@@ -58,3 +58,16 @@ class TestDense(OpTests):
         weights = case.op.weights.decode()
         least = np.where(weights > 0, case.x.lo, case.x.hi)
         return np.concatenate([least, case.x.lo + case.x.hi - least])
+
+    def model(self, rng):
+        from torch import nn
+
+        from hwgen.nn import Linear
+
+        inputs, outputs = rng.integers(1, 20, 2).tolist()
+        return nn.Sequential(
+            d.entrance(rng, inputs),
+            Linear(inputs, outputs, **d.weighted(rng)),
+            d.activation(rng),
+            Linear(outputs, 5, **d.weighted(rng)),
+        )

@@ -25,3 +25,15 @@ class TestFlatten(OpTests):
 
     def extremes(self, case):
         return samples(case.x, 2)
+
+    def model(self, rng):
+        from torch import nn
+
+        from hwgen.nn import Flatten, Linear
+
+        flatten = (Flatten, nn.Flatten)[rng.integers(2)]
+        return nn.Sequential(
+            d.entrance(rng, 3, 4, 2),
+            flatten(),
+            Linear(24, 4, **d.weighted(rng)),
+        )

@@ -45,3 +45,12 @@ class TestLookup(OpTests):
         return np.broadcast_to(
             values.reshape(-1, *(1,) * len(case.x.shape)), (len(values), *case.x.shape)
         )
+
+    def model(self, rng):
+        from torch import nn
+
+        from hwgen.nn import Linear, Sigmoid, Tanh
+
+        table = (Sigmoid, Tanh)[rng.integers(2)]
+        bits = rng.integers(2, 9, 2).tolist()
+        return nn.Sequential(d.entrance(rng, 9), Linear(9, 4, **d.weighted(rng)), table(*bits))

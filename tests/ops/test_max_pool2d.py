@@ -50,3 +50,14 @@ class TestMaxPool2d(OpTests):
 
     def extremes(self, case):
         return samples(case.x, 2)
+
+    def model(self, rng):
+        from torch import nn
+
+        from hwgen.nn import MaxPool2d
+
+        kernel = rng.integers(1, 4, 2).tolist()
+        padding = [int(rng.integers(k // 2 + 1)) for k in kernel]
+        pool = (MaxPool2d, nn.MaxPool2d)[rng.integers(2)]
+        stride = tuple(rng.integers(1, 4, 2).tolist())
+        return nn.Sequential(d.entrance(rng, 3, 6, 5), pool(tuple(kernel), stride, tuple(padding)))

@@ -71,6 +71,18 @@ class TestRequantize(OpTests):
     def extremes(self, case):
         return samples(case.x, 2)
 
+    def model(self, rng):
+        from torch import nn
+
+        from hwgen.nn import Activation, Conv2d
+
+        return nn.Sequential(
+            d.entrance(rng, 2, 5, 4),
+            Conv2d(2, 3, 2, **d.weighted(rng)),
+            Activation(int(rng.integers(2, 9)), signed=True),
+            d.activation(rng),
+        )
+
 
 def test_halves_round_up():
     assert requantize(np.array([-3, -2, -1, 0, 1, 2, 3]), 1, 1, -9, 9).tolist() == [
