@@ -218,8 +218,13 @@ def _child(
     environment = tools.tool_environment() | variables
     with (
         (folder / f"{action}.out").open("w") as output,
-        _process([sys.executable, "-m", "hwgen.sim.cocotb_child", action, str(path)],
-                 cwd=folder, env=environment, stdout=output, stderr=output) as process,
+        _process(
+            [sys.executable, "-m", "hwgen.sim.cocotb_child", action, str(path)],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        ) as process,
     ):
         seen, since = watch(), time.monotonic()
         while process.poll() is None:

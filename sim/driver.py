@@ -126,6 +126,11 @@ class StreamDriver:
         self._patient = self._scenario.stalls
 
     @property
+    def frames(self) -> int:
+        """How many frames are sent."""
+        return self._frames
+
+    @property
     def cycle(self) -> int:
         """Clock cycles since the last reset."""
         return self._cycle

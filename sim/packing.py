@@ -43,8 +43,7 @@ def elements(x, shape: StreamShape) -> np.ndarray:
     lo, hi = shape.element.lo, shape.element.hi
     if flat.size and (flat.min() < lo or flat.max() > hi):
         raise InvalidInput(
-            f"elements must fit {shape.element} ([{lo}, {hi}]), "
-            f"found [{flat.min()}, {flat.max()}]"
+            f"elements must fit {shape.element} ([{lo}, {hi}]), found [{flat.min()}, {flat.max()}]"
         )
     return flat
 

@@ -112,12 +112,12 @@ def measure_interval(ends: Sequence[int]) -> int | None:
 
     The first half may show how pipeline stages fill up.
     """
-    gaps = [int(late) - int(early) for early, late in zip(ends, ends[1:], strict=False)]
-    return max(gaps[len(gaps) // 2 :]) if gaps else None
+    gaps = np.diff(np.asarray(ends))
+    return int(gaps[len(gaps) // 2 :].max()) if len(gaps) else None
 
 
 def measure_latency(starts: Sequence[int], ends: Sequence[int], isolated: bool) -> int:
     """Cycles a frame takes from idle: the first frame, or the slowest of isolated ones."""
     if not isolated:
         return int(ends[0]) - int(starts[0])
-    return max(int(end) - int(start) for start, end in zip(starts, ends, strict=True))
+    return int((np.asarray(ends) - np.asarray(starts)).max())
