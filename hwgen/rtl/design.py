@@ -36,7 +36,9 @@ class StreamShape:
     def of(cls, type: Type, lanes: int) -> StreamShape:
         """The stream of a value of ``type``, ``lanes`` elements a beat."""
         if type.size % lanes:
-            raise InvalidInput(f"lanes must divide the {type.size} elements of a frame, not {lanes}")
+            raise InvalidInput(
+                f"lanes must divide the {type.size} elements of a frame, not {lanes}"
+            )
         return cls(lanes, type.element.width, type.element.signed, type.size // lanes)
 
     @property

@@ -172,9 +172,7 @@ class _Builder:
         return self.add(va, sa - common, vb, sb - common, True), common, 1
 
 
-def _share(
-    rows: list[dict[tuple[int, int], int]], builder: _Builder, max_depth: int
-) -> None:
+def _share(rows: list[dict[tuple[int, int], int]], builder: _Builder, max_depth: int) -> None:
     """Replace the most frequent pair of terms by one new value, until none occurs twice.
 
     A term is keyed (value, shift) with its sign; a pair is two terms up to a common shift and sign.

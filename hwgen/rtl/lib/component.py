@@ -43,6 +43,9 @@ class StreamComponent(wiring.Component):
         The handshake behaviour, cycle by cycle: interval and latency follow from it.
     """
 
+    # Networks are also made for their timing alone; Amaranth need not warn of those.
+    _MustUse__silence = True
+
     def __init__(self, inputs: tuple[StreamShape, ...], output: StreamShape) -> None:
         self.inputs = inputs
         self.output = output
@@ -85,5 +88,7 @@ def generator(op: Op) -> Factory:
             if error.name != f"{package}.{op.name}":
                 raise
     if type(op) not in _GENERATORS:
-        raise Unsupported(f"op {op.name!r} has no Verilog generator; it can run on the C target only")
+        raise Unsupported(
+            f"op {op.name!r} has no Verilog generator; it can run on the C target only"
+        )
     return _GENERATORS[type(op)]

@@ -99,9 +99,7 @@ class ConstantMatrix(StreamComponent):
 
     def elaborate(self, platform):
         m = Module()
-        pipe = ElasticPipeline(
-            m, self._plan.stages, i_valid=self.i.valid, o_ready=self.o.ready
-        )
+        pipe = ElasticPipeline(m, self._plan.stages, i_valid=self.i.valid, o_ready=self.o.ready)
         m.d.comb += [self.i.ready.eq(pipe.enable[0]), self.o.valid.eq(pipe.valid[-1])]
         if isinstance(platform, VerilogPlatform):
             platform.add_leaf(self._leaf, "constant_matrix.v.j2", self._leaf_values())

@@ -26,15 +26,15 @@ class Queue(StreamComponent):
     """
 
     def __init__(self, shape: StreamShape, depth: int) -> None:
-        self._depth = depth
+        self.depth = depth
         super().__init__((shape,), shape)
 
     def timing(self):
-        return [timing.Queue(self._depth)]
+        return [timing.Queue(self.depth)]
 
     def elaborate(self, platform):
         m = Module()
-        depth = self._depth
+        depth = self.depth
         width = len(self.i.payload.as_value())
         m.submodules.storage = storage = Memory(shape=width, depth=depth, init=[])
         write = storage.write_port()
@@ -66,12 +66,12 @@ class Queue(StreamComponent):
 class Fork(wiring.Component):
     """One stream to ``outputs`` readers (``o0``, ``o1``, ...), each of which takes a beat when it can."""
 
+    _MustUse__silence = True
+
     def __init__(self, shape: StreamShape, outputs: int) -> None:
         self._outputs = outputs
         signature = stream.Signature(lanes_layout(shape))
-        super().__init__(
-            {"i": In(signature), **{f"o{k}": Out(signature) for k in range(outputs)}}
-        )
+        super().__init__({"i": In(signature), **{f"o{k}": Out(signature) for k in range(outputs)}})
 
     def timing(self):
         return [timing.Fork(self._outputs)]

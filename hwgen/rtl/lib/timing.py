@@ -76,7 +76,9 @@ class Pipeline(Timing):
         for k in reversed(range(len(self._full))):
             move = not self._full[k] or move
             self._moves[k] = move
-        return [move and all(v for j, v in enumerate(i_valid) if j != i) for i in range(self._inputs)]
+        return [
+            move and all(v for j, v in enumerate(i_valid) if j != i) for i in range(self._inputs)
+        ]
 
     def step(self, taken, given):
         for k in reversed(range(len(self._full))):

@@ -1,0 +1,96 @@
+"""Index of the largest element in hardware: a tree over the lanes, then over the beats."""
+
+from __future__ import annotations
+
+import math
+
+from amaranth import Const, Module, Mux, Signal
+
+from ..ops.argmax import Argmax
+from .design import StreamShape
+from .lib import timing
+from .lib.component import StreamComponent, generates
+from .lib.pipeline import ElasticPipeline
+
+__all__ = ["ArgmaxLayer"]
+
+_LEVELS_PER_STAGE = 2
+
+
+class ArgmaxLayer(StreamComponent):
+    """Of equal elements the first wins, on every level of the tree and from beat to beat."""
+
+    @property
+    def _tree_stages(self) -> int:
+        levels = math.ceil(math.log2(self.inputs[0].lanes))
+        return max(1, -(-levels // _LEVELS_PER_STAGE))
+
+    def timing(self):
+        return [timing.Pipeline(self._tree_stages + 1, beats=self.inputs[0].beats)]
+
+    def elaborate(self, platform):
+        m = Module()
+        beats, lanes = self.inputs[0].beats, self.inputs[0].lanes
+        stages = self._tree_stages
+        # The last register is the running best; only a frame's last beat leaves it.
+        ends = [Signal(name=f"frame_end_q{k}") for k in range(stages)]
+        begins = [Signal(name=f"frame_begin_q{k}") for k in range(stages)]
+        pipe = ElasticPipeline(
+            m, stages + 1, i_valid=self.i.valid, o_ready=self.o.ready, swallow=~ends[-1]
+        )
+        m.d.comb += [self.i.ready.eq(pipe.enable[0]), self.o.valid.eq(pipe.valid[-1])]
+        count = Signal(range(max(2, beats)))
+        end, begin = count == beats - 1, count == 0
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += count.eq(Mux(end, 0, count + 1))
+        index_shape = range(max(2, lanes * beats))
+        first = Signal(index_shape, name="first_index")
+        m.d.comb += first.eq(count * lanes)
+        for k in range(stages):
+            with m.If(pipe.enable[k]):
+                m.d.sync += [
+                    ends[k].eq(ends[k - 1] if k else end),
+                    begins[k].eq(begins[k - 1] if k else begin),
+                ]
+        # An element travels with its lane; the beat's first index is added at the end.
+        row = [
+            (self.i.payload[k], Const(k, max(1, (lanes - 1).bit_length()))) for k in range(lanes)
+        ]
+        for stage in range(stages):
+            for _ in range(_LEVELS_PER_STAGE):
+                row = [_better(row[k : k + 2]) for k in range(0, len(row), 2)]
+            registers = []
+            for k, (value, lane) in enumerate(row):
+                value_q = Signal.like(self.i.payload[0], name=f"value_s{stage}_{k}")
+                lane_q = Signal(lane.shape(), name=f"lane_s{stage}_{k}")
+                with m.If(pipe.enable[stage]):
+                    m.d.sync += [value_q.eq(value), lane_q.eq(lane)]
+                registers.append((value_q, lane_q))
+            first_q = Signal(index_shape, name=f"first_index_q{stage}")
+            with m.If(pipe.enable[stage]):
+                m.d.sync += first_q.eq(first)
+            first, row = first_q, registers
+        ((value, lane),) = row
+        best_value = Signal.like(self.i.payload[0], name="best_value")
+        best_index = Signal(index_shape, name="best_index")
+        with m.If(pipe.enable[-1] & pipe.valid[-2]):
+            with m.If(begins[-1] | (value > best_value)):
+                m.d.sync += [best_value.eq(value), best_index.eq(first + lane)]
+        m.d.comb += self.o.payload[0].eq(best_index)
+        return m
+
+
+def _better(pair):
+    """The larger of two (value, lane); the first one if they are equal or alone."""
+    if len(pair) == 1:
+        return pair[0]
+    (a, a_lane), (b, b_lane) = pair
+    wins = b > a
+    return Mux(wins, b, a), Mux(wins, b_lane, a_lane)
+
+
+@generates(Argmax)
+def make(op, types, result, schedule, name):
+    (x,) = types
+    lanes, _ = op.lanes(x, schedule=schedule)
+    return ArgmaxLayer((StreamShape.of(x, lanes),), StreamShape.of(result, 1))

@@ -1,0 +1,62 @@
+"""How the weights of each code sit in a ROM and meet a pixel; one file a code, found by its name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+import numpy as np
+
+from ...errors import Unsupported
+from ...ir.code import WeightCode
+
+__all__ = ["WeightLane", "implements", "weight_lane"]
+
+
+class WeightLane:
+    """The lane of a weight code.
+
+    Attributes
+    ----------
+    bits
+        Bits of one weight in a ROM.
+    """
+
+    bits: int
+
+    def __init__(self, code: WeightCode) -> None:
+        raise NotImplementedError
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        """Decoded weights to unsigned ROM fields, elementwise."""
+        raise NotImplementedError
+
+    def product(self, pixel, field):
+        """An Amaranth value: ``pixel`` times the weight held in ``field``."""
+        raise NotImplementedError
+
+
+_LANES: dict[type[WeightCode], type[WeightLane]] = {}
+
+
+def implements(code: type[WeightCode]) -> Callable[[type[WeightLane]], type[WeightLane]]:
+    """Class decorator: the lane of a weight code."""
+
+    def decorate(lane: type[WeightLane]) -> type[WeightLane]:
+        _LANES[code] = lane
+        return lane
+
+    return decorate
+
+
+def weight_lane(code: WeightCode) -> WeightLane:
+    """The lane that multiplies by weights of ``code``."""
+    if type(code) not in _LANES:
+        try:
+            importlib.import_module(f"{__package__}.{code.name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{__package__}.{code.name}":
+                raise
+    if type(code) not in _LANES:
+        raise Unsupported(f"weight code {code.name!r} has no folded hardware lane; use spatial")
+    return _LANES[type(code)](code)

@@ -1,0 +1,27 @@
+"""Fully connected layers in hardware: constants in logic, or a folded array."""
+
+from __future__ import annotations
+
+from ..ops.dense import Dense
+from ..ops.lib.window import Window
+from .design import StreamShape
+from .lib.component import generates
+from .lib.constant_matrix import ConstantMatrix
+from .lib.mac_array import Folding, MacArray
+
+__all__ = ["make"]
+
+
+@generates(Dense)
+def make(op, types, result, schedule, name):
+    """One frame a clock (spatial), or ``outputs x inputs / multipliers`` clocks (folded)."""
+    (x,) = types
+    in_lanes, out_lanes = op.lanes(x, schedule=schedule)
+    source, target = StreamShape.of(x, in_lanes), StreamShape.of(result, out_lanes)
+    if schedule.form == "spatial":
+        return ConstantMatrix(
+            name, op.weights.decode(), op.bias.array, (x.lo, x.hi), source, target
+        )
+    outputs, inputs = op.weights.shape
+    folding = Folding(Window(1, 1, (1, 1), (1, 1), (0, 0)), inputs, outputs, 1, schedule)
+    return MacArray(folding, op.weights, op.bias.array, source, target)

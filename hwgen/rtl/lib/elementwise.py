@@ -1,0 +1,95 @@
+"""Ops that treat every element alike: lanes side by side, one beat a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth import Array, Const, Module, Mux, Signal
+
+from . import timing
+from .component import StreamComponent
+from .pipeline import ElasticPipeline
+
+__all__ = ["Elementwise", "clip"]
+
+
+class Elementwise(StreamComponent):
+    """One input, one output of the same lanes and beats.
+
+    Subclasses set ``depth`` and give the arithmetic of one lane.
+    """
+
+    depth: int = 1
+
+    def timing(self):
+        return [timing.Pipeline(self.depth)]
+
+    def lane(self, m: Module, x, index: int, enable: Sequence[Signal]):
+        """The value that lane ``index``'s output register takes.
+
+        Parameters
+        ----------
+        x
+            The lane's input.
+        enable
+            Load enables of the pipeline stages; the last one's register is the output's.
+        """
+        raise NotImplementedError
+
+    def prepare(self, m: Module, enable: Sequence[Signal], taken) -> None:
+        """What all lanes share."""
+
+    def elaborate(self, platform):
+        m = Module()
+        pipe = ElasticPipeline(m, self.depth, i_valid=self.i.valid, o_ready=self.o.ready)
+        m.d.comb += [self.i.ready.eq(pipe.enable[0]), self.o.valid.eq(pipe.valid[-1])]
+        self.prepare(m, pipe.enable, self.i.valid & self.i.ready)
+        for index in range(self.output.lanes):
+            y = Signal.like(self.o.payload[index], name=f"y{index}")
+            value = self.lane(m, self.i.payload[index], index, pipe.enable)
+            with m.If(pipe.enable[-1]):
+                m.d.sync += y.eq(value)
+            m.d.comb += self.o.payload[index].eq(y)
+        return m
+
+
+def clip(value, lo: int | None, hi: int | None):
+    """``min(max(value, lo), hi)``; a bound of None, or one out of reach, costs nothing."""
+    shape = value.shape()
+    low = -(1 << (shape.width - 1)) if shape.signed else 0
+    high = (1 << (shape.width - shape.signed)) - 1
+    if hi is not None and hi < high:
+        value = Mux(value > hi, hi, value)
+    if lo is not None and lo > low:
+        value = Mux(value < lo, lo, value)
+    return value
+
+
+class ChannelConstants:
+    """Constants of a channel where the channels of a pixel come in several beats.
+
+    Parameters
+    ----------
+    m
+        The module.
+    values
+        One a channel.
+    lanes
+        Channels a beat.
+    taken
+        1 when a beat is taken.
+    """
+
+    def __init__(self, m: Module, folds: int, lanes: int, taken) -> None:
+        self._folds, self._lanes = folds, lanes
+        self._fold = Signal(range(max(2, folds)), name="fold")
+        if folds > 1:
+            with m.If(taken):
+                m.d.sync += self._fold.eq(Mux(self._fold == folds - 1, 0, self._fold + 1))
+
+    def __call__(self, values: Sequence[int], lane: int):
+        """The constant of the current beat's channel in ``lane``; a value of minimal shape."""
+        own = [int(values[fold * self._lanes + lane]) for fold in range(self._folds)]
+        if len(set(own)) == 1:
+            return Const(own[0])
+        return Array(Const(value) for value in own)[self._fold]

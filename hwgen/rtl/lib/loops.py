@@ -1,0 +1,119 @@
+"""Nested loops in hardware: affine indices that follow a loop nest with one addition a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amaranth import Module, Mux, Signal, signed
+
+__all__ = ["Loop", "LoopNest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One level of a nest: its name and its number of turns."""
+
+    name: str
+    turns: int
+
+
+class LoopNest:
+    """Counters of a loop nest, outermost first, stepping under ``advance``.
+
+    Parameters
+    ----------
+    m
+        The module that it becomes part of.
+    loops
+        The levels; those with a single turn cost nothing.
+    advance
+        1 in the cycles in which the innermost loop makes a step.
+
+    Attributes
+    ----------
+    ends
+        By level: 1 when the level and all within it are in their last turn.
+    """
+
+    def __init__(self, m: Module, loops: list[Loop], advance) -> None:
+        self._m = m
+        self._loops = loops
+        self._advance = advance
+        self.ends: dict[str, Signal] = {}
+        inner = 1
+        for loop in reversed(loops):
+            end = Signal(name=f"{loop.name}_end")
+            if loop.turns == 1:
+                m.d.comb += end.eq(inner)
+            else:
+                counter = Signal(range(loop.turns), name=f"{loop.name}_turn")
+                last = counter == loop.turns - 1
+                m.d.comb += end.eq(last & inner)
+                with m.If(advance & inner):
+                    m.d.sync += counter.eq(Mux(last, 0, counter + 1))
+            self.ends[loop.name] = inner = end
+
+    @property
+    def done(self):
+        """1 when the whole nest is in its last step."""
+        return self.ends[self._loops[0].name]
+
+    def affine(
+        self,
+        name: str,
+        strides: dict[str, int],
+        *,
+        start: int = 0,
+        restart: int = 0,
+        modulo: int | None = None,
+    ) -> Signal:
+        """A register that equals ``start + sum(turn[l] * strides[l])`` at every step.
+
+        Parameters
+        ----------
+        strides
+            By level; levels that are missing have stride 0.
+        restart
+            Added at every new run of the nest.
+        modulo
+            Keep the value in ``[0, modulo)``.
+        """
+        m = self._m
+        back = 0  # what the levels within have added when they end
+        low = high = start
+        deltas = []  # innermost first: (level, change when this level steps)
+        for loop in reversed(self._loops):
+            stride = strides.get(loop.name, 0)
+            if loop.turns > 1:
+                deltas.append((loop.name, stride - back))
+            span = (loop.turns - 1) * stride
+            back += span
+            low, high = low + min(span, 0), high + max(span, 0)
+        if modulo is not None:
+            value = Signal(range(modulo), name=name, init=start % modulo)
+        else:
+            if restart:
+                raise ValueError("a value that drifts from run to run needs a modulo")
+            limit = range(min(low, 0), max(high, 0) + 1)
+            shape = Signal(limit).shape()
+            value = Signal(signed(shape.width + (not shape.signed)), name=name, init=start)
+        change = Signal.like(value, name=f"{name}_change", init=0)
+
+        def reduced(delta: int) -> int:
+            return delta % modulo if modulo is not None else delta
+
+        m.d.comb += change.eq(reduced(restart - back))
+        inner = None
+        for level, delta in deltas:
+            # The first level, from within, that is not at its end is the one that steps.
+            condition = ~self.ends[level]
+            with m.If(condition if inner is None else (condition & inner)):
+                m.d.comb += change.eq(reduced(delta))
+            inner = self.ends[level] if inner is None else (self.ends[level] & inner)
+        total = value + change
+        with m.If(self._advance):
+            if modulo is not None:
+                m.d.sync += value.eq(Mux(total >= modulo, total - modulo, total))
+            else:
+                m.d.sync += value.eq(total)
+        return value

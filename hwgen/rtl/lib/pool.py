@@ -1,0 +1,80 @@
+"""Pooling in hardware: windows into a balanced tree, lane by lane."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from amaranth import Module, Signal
+
+from ...ops.lib.window import Window
+from ..design import StreamShape
+from . import timing
+from .chain import Chain
+from .component import StreamComponent
+from .pipeline import ElasticPipeline
+from .window import WindowGenerator
+
+__all__ = ["pool"]
+
+_LEVELS_PER_STAGE = 2
+
+
+class _Tree(StreamComponent):
+    """Combines the ``taps`` of every lane by a two-operand ``combine``."""
+
+    def __init__(self, taps: int, combine: Callable, source: StreamShape, target: StreamShape):
+        self._taps, self._combine = taps, combine
+        levels = math.ceil(math.log2(taps))
+        self._depth = max(1, -(-levels // _LEVELS_PER_STAGE))
+        super().__init__((source,), target)
+
+    def timing(self):
+        return [timing.Pipeline(self._depth)]
+
+    def elaborate(self, platform):
+        m = Module()
+        pipe = ElasticPipeline(m, self._depth, i_valid=self.i.valid, o_ready=self.o.ready)
+        m.d.comb += [self.i.ready.eq(pipe.enable[0]), self.o.valid.eq(pipe.valid[-1])]
+        lanes = self.output.lanes
+        for lane in range(lanes):
+            row = [self.i.payload[tap * lanes + lane] for tap in range(self._taps)]
+            for stage in range(self._depth):
+                for _ in range(_LEVELS_PER_STAGE):
+                    row = [
+                        self._combine(row[k], row[k + 1]) if k + 1 < len(row) else row[k]
+                        for k in range(0, len(row), 2)
+                    ]
+                registers = []
+                for k, value in enumerate(row):
+                    register = Signal(value.shape(), name=f"lane{lane}_s{stage}_{k}")
+                    with m.If(pipe.enable[stage]):
+                        m.d.sync += register.eq(value)
+                    registers.append(register)
+                row = registers
+            m.d.comb += self.o.payload[lane].eq(row[0])
+        return m
+
+
+def pool(
+    window: Window,
+    combine: Callable,
+    fill: int,
+    source: StreamShape,
+    target: StreamShape,
+    folds: int,
+) -> Chain:
+    """Windows of ``source`` combined lane by lane.
+
+    Parameters
+    ----------
+    combine
+        Amaranth values (a, b) to their combination: associative.
+    fill
+        Value of the padding.
+    folds
+        Beats of one pixel.
+    """
+    windows = WindowGenerator(window, source, folds, fill)
+    taps = window.kernel[0] * window.kernel[1]
+    return Chain(windows=windows, tree=_Tree(taps, combine, windows.output, target))

@@ -1,0 +1,210 @@
+"""A whole graph as one component: layers, lane adapters, forks and queues, and its timing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from amaranth import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..errors import RuleViolation, Unsupported
+from ..ir.graph import Graph
+from ..ir.schedule import Schedule
+from .design import StreamShape
+from .lib import timing
+from .lib.component import StreamComponent, generator, lanes_layout
+from .lib.flow import Fork, Queue, Repack
+
+__all__ = ["Network"]
+
+_UNBOUNDED = 1 << 32
+
+
+@dataclass(frozen=True)
+class _Wire:
+    """A stream inside the network: output ``port`` of instance ``name`` ('' is the network's input)."""
+
+    name: str
+    port: str
+    shape: StreamShape
+
+
+@dataclass(frozen=True)
+class _Instance:
+    name: str
+    component: object
+    inputs: tuple[_Wire, ...]
+    outputs: tuple[str, ...]
+
+
+class Network(wiring.Component):
+    """The streaming hardware of a graph.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    schedules
+        A schedule for every node that is not an input, by node name.
+
+    Attributes
+    ----------
+    input, output
+        Streams at both ends.
+    interval, latency
+        In cycles; see :class:`hwgen.rtl.design.Design`.
+    """
+
+    def __init__(self, graph: Graph, schedules: Mapping[str, Schedule]) -> None:
+        self._graph = graph
+        self._schedules = schedules
+        self._instances: list[_Instance] = []
+        self._components: dict[str, StreamComponent] = {}
+        # Queues behind forks: without a bound at first, then as deep as that was seen to need.
+        self._build(depths=None)
+        (self.interval, self.latency), depths = self._measure()
+        if depths:
+            self._build(depths)
+            (self.interval, self.latency), _ = self._measure()
+        super().__init__(
+            {
+                "i": In(stream.Signature(lanes_layout(self.input))),
+                "o": Out(stream.Signature(lanes_layout(self.output))),
+            }
+        )
+
+    def module_name(self, node: str) -> str:
+        """Full name of a node's Verilog module."""
+        op = self._graph[node].op.name
+        parts = node.removesuffix(f"_{op}")
+        return f"{self._graph.name}_{parts}_{op}" if parts != op else f"{self._graph.name}_{op}"
+
+    # -- construction ------------------------------------------------------------------------
+
+    def _build(self, depths: dict[str, int] | None) -> None:
+        """Lay out all instances; ``depths`` are those of the queues, None: without a bound."""
+        graph = self._graph
+        self._instances = []
+        wires: dict[str, list[_Wire]] = {}  # by value: one wire for every reader still to come
+        for node in graph.nodes:
+            if node.op.name == "input":
+                readers = [graph[name] for name in graph.users[node.name]]
+                if not readers:
+                    raise Unsupported(
+                        f"graph {graph.name!r}: a network without layers has no hardware"
+                    )
+                lanes, _ = self._lanes(readers[0].name)
+                wire = _Wire("", "i", StreamShape.of(node.type, lanes))
+                self.input = wire.shape
+            elif node.op.name == "flatten":
+                wire = wires[node.inputs[0]].pop(0)
+            else:
+                wire = self._layer(node.name, wires)
+            wires[node.name] = self._spread(node.name, wire, depths)
+        (last,) = wires[graph.output]
+        self.output = last.shape
+        if last.name == "":
+            raise Unsupported(f"graph {graph.name!r}: a network without layers has no hardware")
+        self._last = last
+
+    def _lanes(self, name: str) -> tuple[int, int]:
+        node = self._graph[name]
+        if node.op.name == "flatten":
+            schedule = self._schedules.get(name, Schedule())
+            lanes = schedule.lanes or self._graph.operands(node)[0].channels
+            return lanes, lanes
+        if name not in self._schedules:
+            raise RuleViolation(f"{node.where}: must have a schedule")
+        return node.op.lanes(*self._graph.operands(node), schedule=self._schedules[name])
+
+    def _layer(self, name: str, wires: dict[str, list[_Wire]]) -> _Wire:
+        node = self._graph[name]
+        types = self._graph.operands(node)
+        schedule = self._schedules[name]
+        if schedule not in node.op.schedules(*types):
+            raise RuleViolation(f"{node.where}: schedule '{schedule}' does not fit this layer")
+        full_name = self.module_name(name)
+        if name not in self._components:
+            make = generator(node.op)
+            self._components[name] = make(node.op, types, node.type, schedule, full_name)
+        component = self._components[name]
+        inputs = []
+        for k, (value, shape) in enumerate(zip(node.inputs, component.inputs, strict=True)):
+            inputs.append(self._repacked(f"{name}_{'ij'[k]}", wires[value].pop(0), shape.lanes))
+        self._instances.append(
+            _Instance(
+                full_name.removeprefix(f"{self._graph.name}_"), component, tuple(inputs), ("o",)
+            )
+        )
+        return _Wire(self._instances[-1].name, "o", component.output)
+
+    def _repacked(self, name: str, wire: _Wire, lanes: int) -> _Wire:
+        """``wire`` at another number of lanes, in one step or by way of a common divisor."""
+        have = wire.shape.lanes
+        if have == lanes:
+            return wire
+        step = lanes if have % lanes == 0 or lanes % have == 0 else math.gcd(have, lanes)
+        s = wire.shape
+        target = StreamShape(step, s.width, s.signed, s.lanes * s.beats // step)
+        instance = f"{name}_repack{'' if step == lanes else '_down'}"
+        self._instances.append(_Instance(instance, Repack(s, target), (wire,), ("o",)))
+        return self._repacked(name, _Wire(instance, "o", target), lanes)
+
+    def _spread(self, name: str, wire: _Wire, depths: dict[str, int] | None) -> list[_Wire]:
+        """One wire for every reader of a value; queues behind a fork keep its branches in step."""
+        readers = len(self._graph.users[name]) + (name == self._graph.output)
+        if readers <= 1:
+            return [wire]
+        fork = f"{name}_fork"
+        ports = tuple(f"o{k}" for k in range(readers))
+        self._instances.append(_Instance(fork, Fork(wire.shape, readers), (wire,), ports))
+        branches = []
+        for k, port in enumerate(ports):
+            branch = _Wire(fork, port, wire.shape)
+            queue = f"{name}_queue{k}"
+            depth = depths[queue] if depths is not None else _UNBOUNDED
+            if depth > 1:  # a beat that only passes through needs no queue
+                component = Queue(wire.shape, depth)
+                self._instances.append(_Instance(queue, component, (branch,), ("o",)))
+                branch = _Wire(queue, "o", wire.shape)
+            branches.append(branch)
+        return branches
+
+    # -- timing ------------------------------------------------------------------------------
+
+    def _measure(self) -> tuple[tuple[int, int], dict[str, int]]:
+        """(interval, latency), and the most that every queue held."""
+        links: list[timing.Link] = []
+        ends: dict[tuple[str, str], tuple[int, int]] = {("", "i"): (-1, 0)}
+        queues: dict[str, timing.Queue] = {}
+        for instance in self._instances:
+            models = instance.component.timing()
+            if isinstance(instance.component, Queue) and instance.component.depth == _UNBOUNDED:
+                queues[instance.name] = timing.Queue(None)
+                models = [queues[instance.name]]
+            origins = [ends[wire.name, wire.port] for wire in instance.inputs]
+            for model in models[:-1]:
+                links.append(timing.Link(model, origins))
+                origins = [(len(links) - 1, 0)]
+            links.append(timing.Link(models[-1], origins, outputs=len(instance.outputs)))
+            for k, port in enumerate(instance.outputs):
+                ends[instance.name, port] = (len(links) - 1, k)
+        result = timing.measure(links, self.output.beats)
+        return result, {name: queue.most for name, queue in queues.items()}
+
+    # -- hardware ----------------------------------------------------------------------------
+
+    def elaborate(self, platform):
+        m = Module()
+        streams = {("", "i"): wiring.flipped(self.i)}
+        for instance in self._instances:
+            m.submodules[instance.name] = component = instance.component
+            for port, wire in zip(("i", "j"), instance.inputs, strict=False):
+                wiring.connect(m, streams[wire.name, wire.port], getattr(component, port))
+            for port in instance.outputs:
+                streams[instance.name, port] = getattr(component, port)
+        wiring.connect(m, streams[self._last.name, self._last.port], wiring.flipped(self.o))
+        return m
