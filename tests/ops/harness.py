@@ -6,21 +6,33 @@ in plain Python loops and the layer that trains it; :class:`OpTests` does the re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from hwgen.ir import Graph, GraphBuilder, Op, Type
+from hwgen.errors import HwgenError
+from hwgen.ir import Graph, GraphBuilder, Op, Schedule, Type
 from hwgen.ir.serialize import from_json, to_json
+from hwgen.mcu.emit import emit as emit_c
+from hwgen.mcu.host import run_many_on_host
+from hwgen.rtl.design import Design
+from hwgen.rtl.emit import emit as emit_verilog
+from hwgen.rtl.network import Network
+from hwgen.sim import protocol_check, simulator
 
 __all__ = ["Case", "OpTests", "drawn", "samples"]
 
 EXAMPLES = 40  # random instances of an op for what costs no compiler
 MODELS = 12  # random torch models
+COMPILED = 6  # drawn instances for C
+HARDWARE = 3  # drawn instances for Verilog, apart from the corner cases
+FRAMES = 6  # samples through hardware
 
 
 @dataclass(frozen=True)
@@ -35,18 +47,22 @@ class Case:
         Type of the graph's input, which is the op's first operand.
     branch
         For an op of two operands: the op that makes the second one out of the first.
+    after
+        For an op that is no hardware of its own: an op behind it.
     """
 
     op: Op
     x: Type
     branch: Op | None = None
+    after: Op | None = None
 
     def graph(self) -> Graph:
-        """The smallest graph with the op: input, branch, op."""
+        """The smallest graph with the op, which is called ``node``."""
         builder = GraphBuilder(f"one_{self.op.name}")
         x = builder.input(self.x)
         operands = [x] if self.branch is None else [x, builder.add(self.branch, x, name="branch")]
-        return builder.build(builder.add(self.op, *operands, name="node", layer="layer"))
+        y = builder.add(self.op, *operands, name="node", layer="layer")
+        return builder.build(y if self.after is None else builder.add(self.after, y, name="after"))
 
 
 def samples(x: Type, count: int, seed: int = 0) -> np.ndarray:
@@ -80,6 +96,32 @@ def drawn(tests: type[OpTests], count: int) -> tuple[Case, ...]:
     # Hypothesis draws simple cases first; take every so many of all, the last ones included.
     step = max(1, len(rest) // count)
     return tests.corners + tuple(rest[::-step][:count])
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """An instance with a schedule, emitted."""
+
+    case: Case
+    graph: Graph
+    schedules: dict[str, Schedule]
+    design: Design
+
+    def check(self, engine: str, frames: int = FRAMES) -> None:
+        """Data, protocol, resets and timing, in one simulator."""
+        x = samples(self.case.x, frames)
+        simulator_ = simulator(engine, core=lambda: Network(self.graph, self.schedules))
+        missing = simulator_.missing()
+        if missing:
+            pytest.skip(missing)
+        protocol_check(self.design, simulator_, x, self.graph.run(x), seed=len(self.schedules))
+
+
+def spread(schedules: Sequence[Schedule], count: int, start: int) -> list[Schedule]:
+    """``count`` of the schedules, far apart, beginning with another one for every ``start``."""
+    ordered = sorted(schedules, key=lambda s: (s.form, s.multipliers, s.pe, s.lanes))
+    step = max(1, len(ordered) // count)
+    return [ordered[(start + k * step) % len(ordered)] for k in range(min(count, len(ordered)))]
 
 
 class OpTests:
@@ -136,13 +178,13 @@ class OpTests:
     def test_interval_holds_every_result(self):
         def check(case: Case) -> None:
             graph = case.graph()
-            kind, y = graph.output_type, graph.run(samples(case.x, 64))
+            kind, y = graph["node"].type, graph.run_all(samples(case.x, 64))["node"]
             assert y.shape[1:] == kind.shape
             assert y.min() >= kind.lo
             assert y.max() <= kind.hi
             reaching = self.extremes(case)
             if reaching is not None:
-                y = graph.run(reaching)
+                y = graph.run_all(reaching)["node"]
                 assert (y.min(), y.max()) == (kind.lo, kind.hi)
 
         self._check_all(check)
@@ -159,6 +201,56 @@ class OpTests:
                 assert case.op.cost(*operands, schedule=schedule).cycles >= 1
 
         self._check_all(check)
+
+    @pytest.fixture(scope="class")
+    def hardware(self, request, tmp_path_factory) -> list[Hardware]:
+        """Every corner case in one schedule, the first and some drawn ones in three."""
+        slow = request.config.getoption("-m") != "not slow"
+        folder = tmp_path_factory.mktemp("hardware")
+        found = []
+        for at, case in enumerate(drawn(type(self), HARDWARE * (10 if slow else 1))):
+            graph = case.graph()
+            nodes = [node for node in graph.nodes if node.op.name != "input"]
+            choices = [node.op.schedules(*graph.operands(node)) for node in nodes]
+            count = 1 if 0 < at < len(self.corners) else 3
+            for picks in zip(*(spread(c, count, at) for c in choices), strict=False):
+                schedules = {node.name: pick for node, pick in zip(nodes, picks, strict=True)}
+                design = emit_verilog(graph, schedules, folder / str(len(found)))
+                found.append(Hardware(case, graph, schedules, design))
+        return found
+
+    @pytest.mark.parametrize(
+        ("engine", "every"),
+        # The slower an engine, the fewer designs it runs; Verilator runs them all.
+        [("verilator", 1), ("icarus", 4), ("amaranth", 5)],
+    )
+    def test_verilog_equals_run(self, hardware, engine, every):
+        for built in hardware[::every]:
+            try:
+                built.check(engine)
+            except HwgenError as error:
+                schedule = ", ".join(f"%{k}: {v}" for k, v in built.schedules.items())
+                raise AssertionError(f"{error}\nin {schedule}\n{built.graph}") from error
+
+    def test_declared_interval_is_the_cost(self, hardware):
+        for built in hardware:
+            graph, node = built.graph, built.graph["node"]
+            cost = node.op.cost(*graph.operands(node), schedule=built.schedules["node"])
+            if len(built.schedules) == 1:
+                assert built.design.interval == cost.cycles, (built.schedules, graph)
+            else:
+                assert built.design.interval >= cost.cycles, (built.schedules, graph)
+
+    def test_c_equals_run(self, tmp_path):
+        jobs, expected = [], []
+        for at, case in enumerate(drawn(type(self), COMPILED)):
+            graph, x = case.graph(), samples(case.x, 50)
+            jobs.append((emit_c(graph, tmp_path / str(at)), x))
+            expected.append(graph.run(x))
+        for want, got, (build, _) in zip(
+            expected, run_many_on_host(jobs, sanitize=True), jobs, strict=True
+        ):
+            assert np.array_equal(got, want), build.folder
 
     def test_torch_equals_run(self):
         import torch
