@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,12 @@ import numpy as np
 from ..errors import HwgenError, InvalidInput
 from .build import CBuild, Port
 from .compiler import WARNINGS, find_host_compiler, run_compiler
+from .templates import TEMPLATES
 
-__all__ = ["RunFailed", "compile_batch", "run_batch", "run_on_host"]
+__all__ = ["RunFailed", "compile_batch", "run_batch", "run_many_on_host", "run_on_host"]
 
 FAST = ("-O2",)
+_RUNNER_FIELDS = ("input", "output", "arena_bytes", "arena_align")
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
@@ -63,14 +67,77 @@ def compile_batch(build: CBuild, folder: Path, sanitize: bool = False) -> Path:
 
 def run_batch(build: CBuild, program: Path, x) -> np.ndarray:
     """Run a compiled batch runner; parameters and result as of :func:`run_on_host`."""
-    data = to_bytes(build.input, x)
+    output = _execute(program, to_bytes(build.input, x))
+    return from_bytes(build.output, output, len(x))
+
+
+def run_many_on_host(
+    jobs: Sequence[tuple[CBuild, np.ndarray]], sanitize: bool = False
+) -> list[np.ndarray]:
+    """Like :func:`run_on_host` for many small models at once: one program, one start.
+
+    Models may have the same name.
+
+    Parameters
+    ----------
+    jobs
+        Builds, each with its samples.
+
+    Returns
+    -------
+    The outputs of every job, in order.
+    """
+    options = SANITIZED if sanitize else FAST
+    compiler = find_host_compiler()
+    with tempfile.TemporaryDirectory(prefix="hwgen-") as name:
+        folder = Path(name)
+        text = TEMPLATES.get_template("many.c.j2").render(
+            jobs=[
+                {
+                    "entry": f"job_{i}_run",
+                    "count": len(x),
+                    **{f: getattr(build, f) for f in _RUNNER_FIELDS},
+                }
+                for i, (build, x) in enumerate(jobs)
+            ]
+        )
+        (folder / "many.c").write_text(text, encoding="utf-8")
+
+        def compile_object(i: int) -> list[str]:
+            build, _ = jobs[i]
+            objects = []
+            for j, source in enumerate(build.sources):
+                objects.append(str(folder / f"{i}_{j}.o"))
+                rename = f"-D{build.entry}=job_{i}_run"
+                command = [compiler, *WARNINGS, *options, rename, "-c", "-o", objects[-1], source]
+                run_compiler(command, build.folder)
+            return objects
+
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            objects = [
+                path for paths in pool.map(compile_object, range(len(jobs))) for path in paths
+            ]
+        program = folder / "many"
+        command = [compiler, *WARNINGS, *options, "-o", str(program), "many.c", *objects]
+        run_compiler(command, folder)
+        output = _execute(program, b"".join(to_bytes(build.input, x) for build, x in jobs))
+    results = []
+    for build, x in jobs:
+        length = len(x) * build.output.size * build.output.ctype.bytes
+        results.append(from_bytes(build.output, output[:length], len(x)))
+        output = output[length:]
+    return results
+
+
+def _execute(program: Path, data: bytes) -> bytes:
+    """What ``program`` writes when it reads ``data``."""
     # Nothing is allocated, and looking for leaks fails under a debugger or in some containers.
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
     done = subprocess.run([str(program)], input=data, capture_output=True, env=environment)
     if done.returncode:
         said = "\n".join(done.stderr.decode(errors="replace").splitlines()[:20])
         raise RunFailed(f"{program.name} stopped with code {done.returncode}:\n{said}")
-    return from_bytes(build.output, done.stdout, len(x))
+    return done.stdout
 
 
 def to_bytes(port: Port, x) -> bytes:

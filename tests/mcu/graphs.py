@@ -1,0 +1,240 @@
+"""Random graphs for the C back end: every op alone in all its forms, and whole networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hwgen.errors import RuleViolation
+from hwgen.ir import Constant, Graph, GraphBuilder, Int, Type
+from hwgen.ir.code import WeightCode
+from hwgen.ops.add import Add
+from hwgen.ops.argmax import Argmax
+from hwgen.ops.avg_pool2d import AvgPool2d
+from hwgen.ops.clip import Clip
+from hwgen.ops.codes.binary import Binary
+from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.conv2d import Conv2d
+from hwgen.ops.dense import Dense
+from hwgen.ops.flatten import Flatten
+from hwgen.ops.lookup import Lookup
+from hwgen.ops.max_pool2d import MaxPool2d
+from hwgen.ops.requantize import Requantize
+
+__all__ = ["OPS", "draw", "network", "samples"]
+
+Rng = np.random.Generator
+WIDTHS = (1, 2, 3, 4, 5, 7, 8, 8, 9, 15, 16, 17, 31, 32, 33, 40)
+
+
+def samples(graph: Graph, rng: Rng, count: int = 12) -> np.ndarray:
+    """Inputs: both ends, mixtures of the ends, the worst of the first layer, then anything."""
+    kind = graph.input_type
+    x = rng.integers(kind.lo, kind.hi, (count, *kind.shape), dtype=np.int64, endpoint=True)
+    x[0], x[1] = kind.lo, kind.hi
+    x[2:5] = rng.choice([kind.lo, kind.hi], (3, *kind.shape))
+    first = graph.nodes[1].op
+    if isinstance(first, Dense):  # drives one accumulator to the end of its interval
+        row = first.weights.decode()[rng.integers(len(first.bias.array))]
+        x[5] = np.where(row > 0, kind.hi, kind.lo)
+        x[6] = np.where(row > 0, kind.lo, kind.hi)
+    return x
+
+
+def a_type(rng: Rng, shape, widths=WIDTHS) -> Type:
+    """A type of any width, half of the time with an interval smaller than its element."""
+    width = int(rng.choice(widths))
+    kind = Int(width, bool(rng.integers(2)) and width > 1)
+    if rng.integers(2):
+        return Type.of(shape, kind.lo, kind.hi, element=kind)
+    lo, hi = sorted(rng.integers(kind.lo, kind.hi, 2, endpoint=True).tolist())
+    return Type.of(shape, lo, hi, element=kind)
+
+
+def a_shape(rng: Rng) -> tuple[int, ...]:
+    return tuple(rng.integers(1, 7, 3).tolist()) if rng.integers(2) else (int(rng.integers(1, 20)),)
+
+
+def a_code(rng: Rng, shape) -> WeightCode:
+    """Weights of every storage: bits, crumbs, nibbles, bytes, words; sometimes all at an end."""
+    bits = int(rng.choice([1, 2, 3, 4, 5, 8, 8, 12, 16]))
+    if bits == 1:
+        return Binary(Constant(rng.choice([-1, 1], shape)))
+    kind = Int(bits, signed=True)
+    if rng.integers(4) == 0:
+        return Uniform(Constant(np.full(shape, rng.choice([kind.lo, kind.hi]))), bits)
+    values = rng.integers(kind.lo, kind.hi, shape, endpoint=True)
+    values.reshape(-1)[0] = kind.lo
+    return Uniform(Constant(values), bits)
+
+
+def a_bias(rng: Rng, channels: int) -> Constant:
+    most = int(rng.choice([0, 1, 100, 30_000, 2**31 - 1, 2**35]))
+    return Constant(rng.integers(-most, most, channels, endpoint=True))
+
+
+def a_window(rng: Rng, height: int, width: int, pool: bool):
+    """Kernel, stride, padding; sometimes the whole image."""
+    if rng.integers(5) == 0:
+        return (height, width), (height, width), (0, 0)
+    kernel = [int(rng.integers(1, min(4, size + 1) + 1)) for size in (height, width)]
+    most = [k // 2 if pool else k - 1 for k in kernel]
+    padding = [int(rng.integers(0, m + 1)) for m in most]
+    return tuple(kernel), tuple(rng.integers(1, 4, 2).tolist()), tuple(padding)
+
+
+def dense(rng: Rng, x: Type) -> Dense:
+    outputs = int(rng.integers(1, 12))
+    return Dense(a_code(rng, (outputs, x.size)), a_bias(rng, outputs))
+
+
+def conv2d(rng: Rng, x: Type) -> Conv2d:
+    divisors = [g for g in range(1, x.channels + 1) if x.channels % g == 0]
+    groups = int(rng.choice(divisors))
+    each = int(rng.integers(1, 4))
+    kernel, stride, padding = a_window(rng, *x.shape[:2], pool=False)
+    weights = a_code(rng, (groups * each, *kernel, x.channels // groups))
+    return Conv2d(weights, a_bias(rng, groups * each), stride, padding, groups)
+
+
+def max_pool2d(rng: Rng, x: Type) -> MaxPool2d:
+    return MaxPool2d(*a_window(rng, *x.shape[:2], pool=True))
+
+
+def avg_pool2d(rng: Rng, x: Type) -> AvgPool2d:
+    return AvgPool2d(*a_window(rng, *x.shape[:2], pool=True))
+
+
+def clip(rng: Rng, x: Type) -> Clip:
+    lo, hi = sorted(rng.integers(x.lo - 3, x.hi + 3, 2, endpoint=True).tolist())
+    return Clip(lo if rng.integers(3) else None, hi if rng.integers(3) else None)
+
+
+def requantize(rng: Rng, x: Type) -> Requantize:
+    """Pure shift or multiplier, per tensor or per channel, to a small type."""
+
+    def parameter(least: int, most: int) -> Constant:
+        size = x.channels if rng.integers(2) else ()
+        return Constant(rng.integers(least, most, size, endpoint=True))
+
+    multiplier = parameter(1, int(rng.choice([1, 40, 2**15, 2**16 + 9, 2**31 - 1])))
+    shift = parameter(0, int(rng.choice([0, 3, 12, 31, 47])))
+    out = Int(int(rng.integers(2, 17)), bool(rng.integers(2)))
+    return Requantize(multiplier, shift, out.lo, out.hi)
+
+
+def lookup(rng: Rng, x: Type) -> Lookup:
+    if x.hi - x.lo >= 4000:
+        raise RuleViolation("too large a table")
+    before, after = rng.integers(0, 9, 2).tolist()
+    bits = int(rng.choice([4, 8, 16, 31, 40]))
+    entries = rng.integers(-(1 << bits), 1 << bits, before + x.hi - x.lo + 1 + after)
+    return Lookup(Constant(entries), x.lo - before)
+
+
+def _one(make, rng: Rng, shape: tuple[int, ...], name: str) -> Graph:
+    """A graph of one op, half of the time with an epilogue behind it."""
+    builder = GraphBuilder(name)
+    value = builder.input(a_type(rng, shape))
+    value = builder.add(make(rng, builder.type(value)), value)
+    while rng.integers(2):
+        kind = ELEMENTWISE[int(rng.integers(len(ELEMENTWISE)))]
+        value = builder.add(kind(rng, builder.type(value)), value)
+    return builder.build(value)
+
+
+ELEMENTWISE = (clip, requantize, requantize, lookup)
+
+
+def an_add(rng: Rng, name: str) -> Graph:
+    """The sum of a value and something elementwise of it (or itself), in either order."""
+    builder = GraphBuilder(name)
+    x = builder.input(a_type(rng, a_shape(rng)))
+    other = builder.add(requantize(rng, builder.type(x)), x) if rng.integers(4) else x
+    pair = [x, other] if rng.integers(2) else [other, x]
+    value = builder.add(Add(), *pair)
+    if rng.integers(2):
+        value = builder.add(requantize(rng, builder.type(value)), value)
+    return builder.build(value)
+
+
+def a_flatten(rng: Rng, name: str) -> Graph:
+    """Flattening at the start, the end or in between, of the input too."""
+    builder = GraphBuilder(name)
+    value = builder.input(a_type(rng, tuple(rng.integers(1, 5, 3).tolist())))
+    if rng.integers(2):
+        value = builder.add(max_pool2d(rng, builder.type(value)), value)
+    value = builder.add(Flatten(), value)
+    if rng.integers(2):
+        value = builder.add(requantize(rng, builder.type(value)), value)
+    return builder.build(value)
+
+
+def _vector(make) -> Callable[[Rng, str], Graph]:
+    return lambda rng, name: _one(make, rng, (int(rng.integers(1, 20)),), name)
+
+
+def _image(make) -> Callable[[Rng, str], Graph]:
+    return lambda rng, name: _one(make, rng, tuple(rng.integers(1, 8, 3).tolist()), name)
+
+
+def _any(make) -> Callable[[Rng, str], Graph]:
+    return lambda rng, name: _one(make, rng, a_shape(rng), name)
+
+
+OPS: dict[str, Callable[[Rng, str], Graph]] = {
+    "add": an_add,
+    "argmax": _vector(lambda rng, x: Argmax()),
+    "avg_pool2d": _image(avg_pool2d),
+    "clip": _any(clip),
+    "conv2d": _image(conv2d),
+    "dense": _vector(dense),
+    "flatten": a_flatten,
+    "lookup": _any(lookup),
+    "max_pool2d": _image(max_pool2d),
+    "requantize": _any(requantize),
+}
+
+
+def network(rng: Rng, name: str) -> Graph:
+    """A network with branches: values are read late and more than once, some never."""
+    builder = GraphBuilder(name)
+    is_image = rng.integers(3) > 0
+    shape = (int(rng.integers(3, 9)), int(rng.integers(3, 9)), int(rng.integers(1, 5)))
+    values = [builder.input(a_type(rng, shape if is_image else (int(rng.integers(2, 20)),), WIDTHS[:8]))]
+    steps = int(rng.integers(2, 12))
+    while len(values) < steps:
+        recent = values[-min(len(values), int(rng.integers(1, 4)))]
+        kind = builder.type(recent)
+        try:
+            values.append(builder.add(_some_op(rng, kind), recent))
+        except RuleViolation:
+            continue
+        last = builder.type(values[-1])
+        if last.element.width > 12:
+            try:
+                values.append(builder.add(requantize(rng, last), values[-1]))
+            except RuleViolation:
+                continue
+        last = builder.type(values[-1])
+        peers = [v for v in values if builder.type(v).shape == last.shape]
+        if rng.integers(2) and last.element.width < 20:
+            values.append(builder.add(Add(), values[-1], peers[int(rng.integers(len(peers)))]))
+    return builder.build(values[-1])
+
+
+def _some_op(rng: Rng, x: Type):
+    if len(x.shape) == 3:
+        makers = (conv2d, conv2d, max_pool2d, avg_pool2d, clip, requantize, lambda *_: Flatten())
+        return makers[rng.choice(7, p=[0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1])](rng, x)
+    return (dense, dense, requantize, clip, lookup)[rng.integers(5)](rng, x)
+
+
+def draw(make: Callable[[Rng, str], Graph], rng: Rng, name: str) -> Graph:
+    """A graph from ``make``; what breaks a rule of the representation is drawn again."""
+    while True:
+        try:
+            return make(rng, name)
+        except RuleViolation:
+            continue
