@@ -86,6 +86,8 @@ class AmaranthSimulator:
         except FaultFound as found:
             where = f"{design.top} in Amaranth, {scenario.name}"
             raise report(found.fault, found.status, where) from None
+        if progress:
+            progress(driver.frames, driver.frames)
         outputs = unpack_lanes(driver.outputs, design.output)
         return SimulationResult.of(
             scenario, outputs, driver.cycles, driver.starts, driver.ends, waves

@@ -10,6 +10,7 @@ from time import monotonic
 
 import cocotb
 from cocotb.triggers import Timer
+
 from hwgen.sim.cocotb_job import JOB_VARIABLE, Job
 from hwgen.sim.driver import FaultFound
 

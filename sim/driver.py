@@ -18,6 +18,17 @@ __all__ = ["FaultFound", "Stimulus", "StreamDriver"]
 
 POWER_ON_RESET = 2  # cycles
 
+# Phases of random stalls, in turn: pauses of source and sink in eighths of the cycles, and whether
+# the sink waits for tvalid. What finds most comes first, so that short runs meet it too.
+TEMPOS = (
+    (0, 4, True),
+    (0, 8, False),  # fills the design up
+    (0, 4, False),
+    (7, 0, False),  # drains it
+    (4, 4, False),
+    (0, 0, False),
+)
+
 
 class FaultFound(Exception):
     """Stops a simulation; ``fault`` and ``status`` say why."""
@@ -57,7 +68,7 @@ class StreamDriver:
     drain
         Cycles to watch for superfluous beats at the end.
     settle
-        Cycles between isolated frames.
+        Cycles between isolated frames; phases of stalls are about as long.
 
     Attributes
     ----------
@@ -119,11 +130,9 @@ class StreamDriver:
         self._idle = 0
         self._offering = False
         self._stalled: tuple[int, bool] | None = None  # the beat that waits at the output
-        self._phase_left = 0
-        self._phase_start = 0
+        self._phase = self._phase_left = self._phase_start = 0
         self._source_pause = self._sink_pause = 0
-        # A sink that waits for tvalid comes first, so that short runs meet it too.
-        self._patient = self._scenario.stalls
+        self._patient = False
 
     @property
     def frames(self) -> int:
@@ -253,11 +262,11 @@ class StreamDriver:
         if self._phase_left or (self._patient and not moved):
             self._phase_left = max(0, self._phase_left - 1)
             return
-        self._phase_left = self._random.randrange(8, 40)
+        self._source_pause, self._sink_pause, patient = TEMPOS[self._phase % len(TEMPOS)]
+        self._patient = patient and not self.complete
+        self._phase += 1
+        self._phase_left = 8 + self._random.randrange(32 + 2 * self._settle)
         self._phase_start = len(self.outputs)
-        self._source_pause = self._random.choice((0, 0, 4, 7))
-        self._sink_pause = self._random.choice((0, 4, 7))
-        self._patient = not self.complete and self._random.random() < 0.25
 
     def _fail(self, fault: Fault) -> None:
         raise FaultFound(

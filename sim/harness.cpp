@@ -50,10 +50,25 @@ struct Status {
     char message[256];   // of an error inside the model
 };
 
-// Where a phase of random stalls stands; pauses are in eighths of the cycles.
+// Pauses of source and sink in eighths of the cycles; does the sink wait for tvalid?
+struct Tempo {
+    uint64_t source_pause, sink_pause;
+    bool patient;
+};
+
+// Phases of random stalls, in turn. What finds most comes first, so that short runs meet it too.
+const Tempo TEMPOS[] = {
+    {0, 4, true},
+    {0, 8, false},  // fills the design up
+    {0, 4, false},
+    {7, 0, false},  // drains it
+    {4, 4, false},
+    {0, 0, false},
+};
+
 struct Phase {
-    int64_t left = 0, start = 0;
-    uint64_t source_pause = 0, sink_pause = 0;
+    int64_t index = 0, left = 0, start = 0;
+    Tempo tempo = {0, 0, false};
 };
 
 class Session {
@@ -91,8 +106,7 @@ class Session {
         cycle_ = sent_ = received_ = idle_ = 0;
         offering_ = stalled_ = false;
         phase_ = Phase();
-        // A sink that waits for tvalid comes first, so that short runs meet it too.
-        patient_ = config_.stalls;
+        patient_ = false;
     }
 
     void cycle() {
@@ -185,13 +199,13 @@ class Session {
             if (received_ < sent_ / config_.in_beats * config_.out_beats) return false;
             if (idle_ < config_.settle) return false;
         }
-        return !config_.stalls || random() % 8 >= phase_.source_pause;
+        return !config_.stalls || random() % 8 >= phase_.tempo.source_pause;
     }
 
     bool may_take() {
         if (!config_.stalls) return true;
         if (patient_ && !stalled_) return false;
-        return random() % 8 >= phase_.sink_pause;
+        return random() % 8 >= phase_.tempo.sink_pause;
     }
 
     void choose_phase() {
@@ -201,12 +215,12 @@ class Session {
             if (phase_.left > 0) --phase_.left;
             return;
         }
-        static const uint64_t source[4] = {0, 0, 4, 7}, sink[3] = {0, 4, 7};
-        phase_.left = 8 + random() % 32;
+        const Tempo &tempo = TEMPOS[phase_.index % (sizeof TEMPOS / sizeof TEMPOS[0])];
+        phase_.tempo = tempo;
+        patient_ = tempo.patient && !complete();
+        ++phase_.index;
+        phase_.left = 8 + random() % (32 + 2 * config_.settle);
         phase_.start = received_;
-        phase_.source_pause = source[random() % 4];
-        phase_.sink_pause = sink[random() % 3];
-        patient_ = !complete() && random() % 4 == 0;
     }
 
     // xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016.

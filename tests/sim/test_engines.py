@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from hwgen.errors import HwgenError, Mismatch, MissingTool
 from hwgen.sim import (
     ProtocolViolation,
     SimulationFailed,
@@ -14,8 +16,6 @@ from hwgen.sim import (
     simulator,
 )
 from hwgen.sim.verilated import VerilatedSimulator, lint
-
-from hwgen.errors import HwgenError, Mismatch, MissingTool
 from tests.sim.designs import ADDER, PASSTHROUGH, Example, passthrough
 
 VERILOG_ENGINES = ("verilator", "icarus", "verilator-cocotb")
@@ -116,9 +116,12 @@ BROKEN = {
     ),
     "hang after some frames": (
         PASSTHROUGH,
-        [("assign i_ready = ", "reg [2:0] taken = 3'd0;\n"
-          "always @(posedge clk) taken <= rst ? 3'd0 : taken + {2'd0, i_valid & i_ready};\n"
-          "assign i_ready = taken != 3'd7 & ")],
+        [(".i_valid(s_axis_tvalid)", ".i_valid(s_axis_tvalid & taken != 3'd7)"),
+         (".i_ready(s_axis_tready)", ".i_ready(ready)"),
+         ("    genvar lane;", "reg [2:0] taken = 3'd0; wire ready;\n"
+          "assign s_axis_tready = ready & taken != 3'd7;\n"
+          "always @(posedge aclk) taken <= aresetn ? taken + {2'd0, s_axis_tvalid & s_axis_tready}"
+          " : 3'd0;\ngenvar lane;")],
         SimulationHang,
         r"1 and 3/4 of \d+ frames went in, .* s_axis_tready stays low",
     ),
@@ -163,14 +166,20 @@ def test_unknown_values_fail(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("engine", VERILOG_ENGINES)
 def test_syntax_errors_are_shown(engine: str, tmp_path: Path) -> None:
-    with pytest.raises(SimulationFailed, match="core.v"):
+    with pytest.raises(SimulationFailed, match=r"core\.v"):
         check(ADDER, tmp_path, engine, ("endmodule", "endmodul"))
 
 
 def test_lint_sees_more_than_the_build(tmp_path: Path) -> None:
     lint(ADDER.build(tmp_path))
     with pytest.raises(SimulationFailed, match="UNDRIVEN"):
-        lint(ADDER.build(tmp_path, ("reg second", "wire nobody; reg second")))
+        lint(
+            ADDER.build(
+                tmp_path,
+                ("held <= i_payload", "held <= i_payload & {10{nobody}}"),
+                ("reg second", "wire nobody; reg second"),
+            )
+        )
 
 
 @pytest.mark.parametrize("engine", VERILOG_ENGINES)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hwgen.sim import packing
 
 from hwgen.errors import InvalidInput
 from hwgen.rtl.design import StreamShape
+from hwgen.sim import packing
 
 SHAPES = [
     StreamShape(lanes, width, signed, beats=4)
