@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import textwrap
 
 from .names import comment
 from .stages import Stage, Value
+from .templates import COLUMNS
 
 __all__ = ["describe_port", "describe_stage"]
 
@@ -43,13 +45,17 @@ def describe_stage(stage: Stage, notes: list[str]) -> list[str]:
     """Lines of the comment above a function: what each node is, and its result's type."""
     inputs = ", ".join(str(x.type) for x in stage.inputs)
     if not stage.nodes:
-        return [f"copy: {inputs}"]
+        return _fill(f"copy: {inputs}")
     lines = []
     for node in stage.nodes:
         where = f" (layer {comment(node.layer)!r})" if node.layer else ""
         takes = f"{inputs} -> " if node is stage.nodes[0] else ""
-        lines.append(f"{node.name}: {node.op.name}{where}, {takes}{node.type}")
+        lines += _fill(f"{node.name}: {node.op.name}{where}, {takes}{node.type}")
     return lines + notes
+
+
+def _fill(text: str) -> list[str]:
+    return textwrap.wrap(text, COLUMNS - 3, subsequent_indent="    ", break_long_words=False)
 
 
 def _literal(number: int) -> str:

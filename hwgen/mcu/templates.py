@@ -8,7 +8,7 @@ from importlib import resources
 import jinja2
 import numpy as np
 
-__all__ = ["TEMPLATES", "initializer", "read_kernel"]
+__all__ = ["COLUMNS", "TEMPLATES", "initializer", "read_kernel"]
 
 COLUMNS = 100
 

@@ -202,7 +202,9 @@ def network(rng: Rng, name: str) -> Graph:
     builder = GraphBuilder(name)
     is_image = rng.integers(3) > 0
     shape = (int(rng.integers(3, 9)), int(rng.integers(3, 9)), int(rng.integers(1, 5)))
-    values = [builder.input(a_type(rng, shape if is_image else (int(rng.integers(2, 20)),), WIDTHS[:8]))]
+    values = [
+        builder.input(a_type(rng, shape if is_image else (int(rng.integers(2, 20)),), WIDTHS[:8]))
+    ]
     steps = int(rng.integers(2, 12))
     while len(values) < steps:
         recent = values[-min(len(values), int(rng.integers(1, 4)))]
