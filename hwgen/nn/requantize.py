@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from ..errors import InvalidInput
@@ -23,10 +25,17 @@ class Quantizer(Layer):
         The integers' type.
     scale
         "learned", "power_of_two", or a number.
+    limit
+        A real bound of the magnitude, or None: the integers' range is the only one.
     """
 
-    def __init__(self, bits: int, scale: str | float, signed: bool) -> None:
+    def __init__(
+        self, bits: int, scale: str | float, signed: bool, limit: float | None = None
+    ) -> None:
         super().__init__()
+        if limit is not None and not 0 < limit < math.inf:
+            raise InvalidInput(f"limit must be positive and finite, not {limit!r}")
+        self.limit = limit
         self._type = Int(check_bits(bits, "bits", least=1 + bool(signed)), bool(signed))
         self._scale = Scale(scale)
 
@@ -39,11 +48,21 @@ class Quantizer(Layer):
         """The integers that the quantizer gives."""
         return self._type
 
+    def bounds(self, step: float) -> tuple[int, int]:
+        """Lowest and highest integer at scale ``step``."""
+        lo, hi = self.type.lo, self.type.hi
+        if self.limit is None:
+            return lo, hi
+        limit = max(1, round(self.limit / step))
+        return max(lo, -limit), min(hi, limit)
+
     def observe(self, *values: torch.Tensor) -> None:
         """Set the scale to that of least squared error on these values."""
         sample = torch.cat([v.detach().reshape(-1) for v in values])
         if sample.numel() > 1 << 18:
             sample = sample[:: sample.numel() // (1 << 18) + 1]
+        if self.limit is not None:
+            sample = sample.clamp(-self.limit, self.limit)
         two = self.scale == "power_of_two"
         self._scale.set(best_scale(sample, self.type.lo, self.type.hi, power_of_two=two))
 
@@ -52,13 +71,15 @@ class Quantizer(Layer):
         if not self._scale.is_ready:
             self.observe(*values)
         step = self._scale()
-        return tuple(fake_quantize(v, step.to(v), self.type.lo, self.type.hi) for v in values)
+        lo, hi = self.bounds(float(self._scale.deployed()))
+        return tuple(fake_quantize(v, step.to(v), lo, hi) for v in values)
 
     def rescale(self, source) -> Rescale:
         """The deployed rescaling of integers of scale ``source``."""
         if not self._scale.is_ready:
             raise InvalidInput("the scale is not known yet; train or calibrate the model first")
-        return Rescale.between(source, self._scale.deployed(), self.type.lo, self.type.hi)
+        step = self._scale.deployed()
+        return Rescale.between(source, step, *self.bounds(float(step)))
 
 
 @register_layer
@@ -77,10 +98,19 @@ class Activation(Quantizer):
         False: ``[0, 2^bits - 1]``, which is a ReLU; True: ``[-2^(bits-1), 2^(bits-1) - 1]``.
     scale
         "learned"; "power_of_two"; or the scale itself, not trained.
+    limit
+        A real bound, rounded to a step of the scale: 6 with ``signed=False`` is a ReLU6, 1 with
+        ``signed=True`` is a Hardtanh.
     """
 
-    def __init__(self, bits: int = 8, signed: bool = False, scale: str | float = "learned") -> None:
-        super().__init__(bits, scale, signed)
+    def __init__(
+        self,
+        bits: int = 8,
+        signed: bool = False,
+        scale: str | float = "learned",
+        limit: float | None = None,
+    ) -> None:
+        super().__init__(bits, scale, signed, limit)
         self.bits, self.signed = bits, bool(signed)
 
     def train_forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -19,6 +19,7 @@ __all__ = ["Deployed", "Weighted"]
 
 BIAS_LIMIT = 1 << 31  # a bias fits a 32-bit accumulator
 EXACT_LIMIT = 1 << 53  # whole numbers below it are exact in double precision
+NORM_EPS = 1e-5  # PyTorch's default
 SMALLEST = 1e-6  # training divides by the batch norm's factor: keep it away from zero
 
 
@@ -191,6 +192,9 @@ class Weighted(Layer):
             raise Unsupported(
                 "input must have one scale, found one a channel; put a hwgen.nn.Activation before"
             )
+        if self.norm is not None and self.norm.eps != NORM_EPS:
+            # A checkpoint does not hold it, so that another value would not come back.
+            raise Unsupported(f"norm.eps must be {NORM_EPS}, found {self.norm.eps}")
         for name, value in self.state_dict().items():
             if not torch.isfinite(value).all():
                 raise InvalidInput(f"{name} must be finite, found NaN or infinity")
