@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +36,7 @@ WAIVED = (
 )
 
 _COMMON = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w")
-_UNITY_LIMIT = 400_000  # bytes of C++ up to which one compiler run is the fastest
+_LONG = 100_000  # bytes from which a C++ file is compiled by itself
 _SLICE = 1 << 18  # cycles between two looks at the progress, and at Ctrl-C
 
 
@@ -48,11 +49,10 @@ class VerilatedSimulator:
     Attributes
     ----------
     optimize
-        Level of the C++ compiler for the model: 1 compiles fast, 3 runs fast, None takes 3 for
-        big batches.
+        Level of the C++ compiler for the model: 1 compiles fast, 3 runs a little faster.
     """
 
-    optimize: int | None = None
+    optimize: int = 1
     name: str = "verilator"
 
     def missing(self) -> str | None:
@@ -88,8 +88,7 @@ class VerilatedSimulator:
         noise = np.random.default_rng(scenario.seed) if scenario.stalls else None
         beats = pack_bytes(x, design.input, noise)
         frames = len(x)
-        level = self.optimize or (3 if frames * design.interval > 1_000_000 else 1)
-        library = _load(design, level, trace=waves is not None)
+        library = _load(design, self.optimize, trace=waves is not None)
         if waves is not None:
             waves = waves.with_suffix(".vcd")
             waves.parent.mkdir(parents=True, exist_ok=True)
@@ -221,22 +220,33 @@ def _compile(
     options += ["--Mdir", str(work)] + (["--trace-vcd"] if trace else [])
     _verilator(design, options, cwd=folder)
     (work / "harness.cpp").write_text(harness, encoding="utf-8")
+
+    # Reading headers is most of the work of a small file: those are compiled as one, and the
+    # headers are precompiled. What runs only once (__Slow) is not worth optimizing if it is long.
     sources = sorted(work.glob("*.cpp"))
-    if sum(source.stat().st_size for source in sources) < _UNITY_LIMIT:
-        unity = work / "unity.cpp"
-        unity.write_text("".join(f'#include "{source.name}"\n' for source in sources))
-        sources = [unity]
-    flags = [f"-O{level}", f"-DIN_BYTES={sizes[0]}", f"-DOUT_BYTES={sizes[1]}"]
-    objects = _objects(sources, work, [*flags, *_defines(trace)])
+    long = [source for source in sources if source.stat().st_size > _LONG]
+    unity = work / "unity.cpp"
+    unity.write_text(
+        f"#define IN_BYTES {sizes[0]}\n#define OUT_BYTES {sizes[1]}\n"
+        + "".join(f'#include "{source.name}"\n' for source in sources if source not in long)
+    )
+    flags = [f"-O{level}", *_defines(trace)]
+    if (runtime / "runtime.h.gch").exists() and level == 1:
+        flags += ["-include", str(runtime / "runtime.h")]
+    fast = [unity, *(source for source in long if not source.stem.endswith("__Slow"))]
+    objects = _objects(fast, work, flags)
+    objects += _objects([s for s in long if s not in fast], work, ["-O0", *_defines(trace)])
     link = ["g++", "-shared", "-Wl,-Bsymbolic", "-Wl,--exclude-libs,ALL", "-pthread"]
-    _execute([*link, "-o", str(folder / "model.so"), *objects, str(runtime)], "g++")
-    for path in work.iterdir():
-        path.unlink()
-    work.rmdir()
+    archive = str(runtime / "runtime.a")
+    _execute([*link, "-o", str(folder / "model.so"), *objects, archive], "g++")
+    shutil.rmtree(work)
 
 
 def _runtime(versions: str, trace: bool) -> Path:
-    """Verilator's runtime library as an archive, compiled once."""
+    """The folder with Verilator's runtime library as an archive, compiled once.
+
+    Without tracing there is also its header, precompiled for models at -O1.
+    """
     sources = ["verilated.cpp", "verilated_threads.cpp"]
     sources += ["verilated_vcd_c.cpp"] if trace else []
     include = tools.verilator_include()
@@ -245,9 +255,16 @@ def _runtime(versions: str, trace: bool) -> Path:
         paths = [include / source for source in sources]
         objects = _objects(paths, folder, ["-O2", "-DVL_USER_FATAL", *_defines(trace)])
         _execute(["ar", "rcs", str(folder / "runtime.a"), *objects], "ar")
+        for path in objects:
+            Path(path).unlink()
+        if not trace:
+            header = folder / "runtime.h"
+            header.write_text('#include "verilated.h"\n')
+            command = ["g++", *_COMMON, "-O1", *_defines(trace), "-x", "c++-header", str(header)]
+            _execute([*command, "-o", f"{header}.gch"], "g++")
 
-    key = digest(versions, f"{_COMMON} {sources}", str(include))
-    return build_once("runtime", key, build) / "runtime.a"
+    key = digest(versions, f"{_COMMON} {sources} archive -O2, header -O1", str(include))
+    return build_once("runtime", key, build)
 
 
 def _defines(trace: bool) -> list[str]:
