@@ -1,1 +1,1 @@
-
+"""What people see: progress and tables."""

@@ -1,0 +1,242 @@
+"""The output folder of a compilation: everything needed to run any check again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import InvalidInput, Unsupported
+from .ir.graph import Graph
+from .ir.schedule import Schedule
+from .ir.serialize import load_graph
+
+if TYPE_CHECKING:
+    from .mcu.build import CBuild
+    from .rtl.design import Design
+    from .sim import SimulationResult
+
+__all__ = ["MANIFEST", "Build", "file_digests"]
+
+MANIFEST = "manifest.json"
+FORMAT = "hwgen-build"
+VERSION = 1
+
+
+class Build:
+    """A compiled model on disk.
+
+    ====================  =====================================================
+    ``manifest.json``     versions, graph hash, options, every file's digest
+    ``model.ir.json``     the graph, with ``model.safetensors``
+    ``verilog/``          one module a file, ``design.json``
+    ``c/``                C sources and header, ``build.json``
+    ``vectors/``          ``input.npy`` and ``expected.npy``, integers
+    ``sim/``              logs and waveforms of simulations
+    ====================  =====================================================
+
+    Parameters
+    ----------
+    folder
+        Where it lies.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Build:
+        """A build folder that ``compile`` wrote.
+
+        Raises
+        ------
+        InvalidInput
+            The folder is missing or holds no build.
+        """
+        build = cls(folder)
+        if not build.folder.is_dir():
+            raise InvalidInput(f"{folder}: no such folder; make it with 'hwgen compile'")
+        build.manifest  # noqa: B018  reads and checks it
+        return build
+
+    @cached_property
+    def manifest(self) -> dict:
+        """The content of ``manifest.json``."""
+        path = self.folder / MANIFEST
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InvalidInput(
+                f"{self.folder}: not a build folder (no {MANIFEST}); make one with 'hwgen compile'"
+            ) from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{path}: damaged: {error}; compile again") from None
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise InvalidInput(f"{path}: must be the manifest of an hwgen build")
+        if manifest.get("version") != VERSION:
+            raise InvalidInput(
+                f"{path}: version must be {VERSION}, found {manifest.get('version')!r}; compile again"
+            )
+        return manifest
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The compiled graph."""
+        return load_graph(self.folder / "model.ir.json")
+
+    @cached_property
+    def schedules(self) -> dict[str, Schedule]:
+        """Schedules by node name."""
+        return {name: Schedule(**entry) for name, entry in self.manifest["schedules"].items()}
+
+    @cached_property
+    def design(self) -> Design:
+        """The Verilog design."""
+        from .rtl.design import Design
+
+        return Design.load(self.folder / "verilog")
+
+    @cached_property
+    def c(self) -> CBuild:
+        """The C sources."""
+        from .mcu.build import CBuild
+
+        return CBuild.load(self.folder / "c")
+
+    @cached_property
+    def vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Golden inputs and outputs, int64, in the graph's shapes."""
+        try:
+            x = np.load(self.folder / "vectors" / "input.npy", allow_pickle=False)
+            expected = np.load(self.folder / "vectors" / "expected.npy", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"{self.folder / 'vectors'}: damaged: {error}") from None
+        return x, expected
+
+    def damage(self) -> list[str]:
+        """Files that are missing or differ from the manifest's digests."""
+        digests = file_digests(self.folder)
+        return [name for name, want in self.manifest["files"].items() if digests.get(name) != want]
+
+    def simulate(
+        self,
+        x,
+        simulator: str = "verilator",
+        *,
+        stalls: bool = False,
+        waves: str | Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
+        """Run samples through the Verilog.
+
+        Parameters
+        ----------
+        x
+            Integers of shape (batch, *input shape).
+        simulator
+            ``verilator`` (compiled, for data sets), ``icarus``, ``verilator-cocotb``, or
+            ``amaranth``, which needs no tool outside Python.
+        stalls
+            Let source and sink pause at random.
+        waves
+            Write waveforms to this file.
+
+        Returns
+        -------
+        int64 array of shape (batch, *output shape): equal to ``graph.run(x)``.
+        """
+        result = self.simulation(x, simulator, stalls=stalls, waves=waves, progress=progress)
+        return result.outputs
+
+    def simulation(
+        self,
+        x,
+        simulator: str = "verilator",
+        *,
+        stalls: bool = False,
+        waves: str | Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SimulationResult:
+        """Like :meth:`simulate`, with measured cycles, interval and latency."""
+        from dataclasses import replace
+
+        engine = self.engine(simulator)
+        x = self.graph.check_input(x)
+        result = engine.run(
+            self.design,
+            x,
+            stalls=stalls,
+            waves=Path(waves) if waves is not None else None,
+            progress=progress,
+        )
+        shape = (len(x), *self.graph.output_type.shape)
+        return replace(result, outputs=result.outputs.reshape(shape))
+
+    def engine(self, simulator: str):
+        """A simulator for this build; see :mod:`hwgen.sim`."""
+        from . import sim
+        from .rtl.network import Network
+
+        return sim.simulator(
+            simulator,
+            core=lambda: Network(self.graph, self.schedules),
+            logs=self.folder / "sim",
+        )
+
+    def run(self, x, on: str = "host", *, sanitize: bool = False) -> np.ndarray:
+        """Run samples through the C code.
+
+        Parameters
+        ----------
+        x
+            Integers of shape (batch, *input shape).
+        on
+            ``host``.
+        sanitize
+            Compile with the address and undefined behaviour sanitizers.
+
+        Returns
+        -------
+        int64 array of shape (batch, *output shape): equal to ``graph.run(x)``.
+        """
+        from .mcu.host import run_on_host
+
+        if on != "host":
+            raise Unsupported(f"C code runs on 'host', not on {on!r}")
+        x = self.graph.check_input(x)
+        y = run_on_host(self.c, x, sanitize=sanitize)
+        return y.reshape(len(x), *self.graph.output_type.shape)
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a build but the manifest and what simulations left."""
+    digests = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != MANIFEST and not name.startswith("sim/"):
+            digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return digests
+
+
+def write_manifest(folder: Path, graph: Graph, schedules: dict[str, Schedule], **more) -> None:
+    """Write ``manifest.json`` over the files that lie in ``folder`` now."""
+    from . import __version__
+
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "hwgen": __version__,
+        "model": graph.name,
+        "graph": graph.hash,
+        "schedules": {name: asdict(pick) for name, pick in schedules.items()},
+        **more,
+        "files": file_digests(folder),
+    }
+    text = json.dumps(manifest, indent=1) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")

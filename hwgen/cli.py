@@ -1,0 +1,356 @@
+"""The command line: parses, calls the API, prints. One function a verb."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from . import __version__
+from .errors import HwgenError
+
+__all__ = ["cli", "main"]
+
+SIMULATORS = ("verilator", "icarus", "verilator-cocotb", "amaranth")
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="hwgen")
+def cli() -> None:
+    """Trained PyTorch networks in, verified Verilog and C out.
+
+    \b
+    Examples:
+      hwgen demo                                  the whole story on a bundled model
+      hwgen compile model.pt -o build/m           Verilog and C, verified bit for bit
+      hwgen compile model.pt -o build/m --cycles 500
+      hwgen simulate build/m --simulator icarus --samples 4 --waves
+      hwgen run build/m --on host
+      hwgen inspect model.pt
+      hwgen doctor                                which tools are here
+    """
+
+
+@cli.command()
+@click.argument("model")
+@click.option("-o", "--out", type=Path, help="Build folder [default: build/MODEL].")
+@click.option("--target", default="all", show_default=True, help="verilog, c or all.")
+@click.option("--cycles", type=int, help="Most clock cycles between frames.")
+@click.option(
+    "--schedule",
+    "choices",
+    multiple=True,
+    metavar="LAYER=FORM",
+    help="Hardware of one layer: spatial, or folded:PExSIMD. Repeatable.",
+)
+@click.option("--vectors", type=Path, help="Samples to verify on: integers, .npy.")
+@click.option("--calibrate", type=Path, help="Calibration samples for a float .pt2: reals, .npy.")
+@click.option("--labels", type=Path, help="Labels of the calibration samples, .npy.")
+@click.option("--simulator", type=click.Choice(SIMULATORS), help="Engine that checks the Verilog.")
+@click.option("--no-verify", is_flag=True, help="Emit without comparing.")
+@click.option("--force", is_flag=True, help="Replace whatever lies in the build folder.")
+@click.option("--dump-ir", type=Path, metavar="DIR", help="Print the graph after every pass here.")
+def compile(
+    model: str,
+    out: Path | None,
+    target: str,
+    cycles: int | None,
+    choices: tuple[str, ...],
+    vectors: Path | None,
+    calibrate: Path | None,
+    labels: Path | None,
+    simulator: str | None,
+    no_verify: bool,
+    force: bool,
+    dump_ir: Path | None,
+) -> None:
+    """Compile MODEL to Verilog and C, and show both equal to PyTorch.
+
+    MODEL is a checkpoint written by hwgen.save, a graph (.ir.json), a float program written by
+    torch.export.save (.pt2, with --calibrate), or the name of a model of the zoo. The build folder
+    appears only when every form is verified.
+
+    \b
+    Examples:
+      hwgen compile digits-mlp
+      hwgen compile model.pt -o build/m --target c
+      hwgen compile model.pt -o build/m --cycles 2000 --schedule fc1=folded:4x16
+      hwgen compile float.pt2 -o build/f --calibrate samples.npy
+    """
+    from .compiler import compile as compile_model
+    from .report.progress import Console
+    from .report.table import layer_table, print_checks, summary
+
+    reporter = Console()
+    source = _quantized(model, calibrate, labels, reporter) if calibrate else model
+    build = compile_model(
+        source,
+        out or Path("build") / Path(model).name.split(".")[0],
+        target=target,
+        cycles=cycles,
+        schedules=_choices(choices),
+        samples=_load_array(vectors, "--vectors") if vectors else None,
+        simulator=simulator,
+        verify=not no_verify,
+        force=force,
+        dump_ir=dump_ir,
+        reporter=reporter,
+    )
+    layer_table(build.graph, build.schedules, f"{build.graph.name}, graph {build.graph.hash[:16]}")
+    print("\n".join(summary(build)))
+    checks = build.manifest["checks"]
+    if checks:
+        print_checks(checks)
+        print(f"0 of {sum(c['samples'] for c in checks)} outputs differ")
+    else:
+        print("not verified (--no-verify)")
+
+
+@cli.command()
+@click.argument("build", type=Path)
+@click.option("--simulator", type=click.Choice(SIMULATORS), default="verilator", show_default=True)
+@click.option("--samples", type=int, help="How many of the golden vectors (random ones beyond).")
+@click.option("--stalls", is_flag=True, help="Source and sink pause at random.")
+@click.option("--check", is_flag=True, help="All protocol scenarios: stalls, resets, timing.")
+@click.option("--waves", is_flag=True, help="Write waveforms to BUILD/sim.")
+def simulate(
+    build: Path, simulator: str, samples: int | None, stalls: bool, check: bool, waves: bool
+) -> None:
+    """Simulate the Verilog of BUILD and compare it with the golden model.
+
+    \b
+    Examples:
+      hwgen simulate build/m
+      hwgen simulate build/m --simulator icarus --samples 4 --waves
+      hwgen simulate build/m --simulator amaranth --check
+    """
+    from .build import Build
+    from .report.progress import Console
+    from .sim import check_timing, protocol_check
+    from .verification import compare, golden_inputs
+
+    loaded = Build.load(build)
+    _warn_of_damage(loaded)
+    x, expected = _samples(loaded, samples, golden_inputs)
+    design = loaded.design
+    reporter = Console()
+    if check:
+        with reporter.step(f"protocol scenarios in {simulator}"):
+            flat = expected.reshape(len(x), -1)
+            result = protocol_check(design, loaded.engine(simulator), x, flat)
+    else:
+        file = loaded.folder / "sim" / f"{design.top}_{simulator}.vcd" if waves else None
+        with reporter.step(f"simulating {len(x)} samples in {simulator}") as progress:
+            result = loaded.simulation(x, simulator, stalls=stalls, waves=file, progress=progress)
+        compare(loaded.graph, simulator, x, expected, result.outputs, _no_rerun)
+        check_timing(design, result, f"{design.top} in {simulator}")
+    measured = [
+        f"{what} {value} cycles (as declared)"
+        for what, value in (("interval", result.interval), ("latency", result.latency))
+        if value is not None
+    ]
+    print("; ".join([f"{design.top} in {simulator}: {result.cycles} cycles", *measured]))
+    if result.waves:
+        print(f"waveforms: {result.waves} (open them with GTKWave or Surfer)")
+    print(f"0 of {len(x)} outputs differ")
+
+
+@cli.command()
+@click.argument("build", type=Path)
+@click.option("--on", "where", default="host", show_default=True, help="Where the C code runs.")
+@click.option("--samples", type=int, help="How many of the golden vectors (random ones beyond).")
+@click.option(
+    "--sanitize", is_flag=True, help="With the address and undefined behaviour sanitizers."
+)
+def run(build: Path, where: str, samples: int | None, sanitize: bool) -> None:
+    """Run the C code of BUILD and compare it with the golden model.
+
+    \b
+    Examples:
+      hwgen run build/m
+      hwgen run build/m --samples 1000 --sanitize
+    """
+    from .build import Build
+    from .report.progress import Console
+    from .report.table import print_table
+    from .verification import compare, golden_inputs
+
+    loaded = Build.load(build)
+    _warn_of_damage(loaded)
+    x, expected = _samples(loaded, samples, golden_inputs)
+    with Console().step(f"running {len(x)} samples on {where}"):
+        got = loaded.run(x, where, sanitize=sanitize)
+    compare(loaded.graph, f"C on {where}", x, expected, got, _no_rerun)
+    c = loaded.c
+    print_table(
+        f"{c.model} in C",
+        ("function", "result bytes", "constant bytes"),
+        [(layer.function, layer.result_bytes, layer.constant_bytes) for layer in c.layers],
+    )
+    print(f"arena {c.arena_bytes} bytes, constants {c.constant_bytes} bytes")
+    print(f"0 of {len(x)} outputs differ")
+
+
+@cli.command()
+@click.argument("model")
+def inspect(model: str) -> None:
+    """Show the integer graph of MODEL: a checkpoint, a graph, a build folder or a zoo model.
+
+    \b
+    Examples:
+      hwgen inspect model.pt
+      hwgen inspect build/m
+    """
+    from .build import Build
+    from .loading import find_source, load
+    from .report.table import layer_table, print_checks, summary
+
+    path = find_source(model)
+    graph = load(path)
+    print(graph)
+    build = Build.load(path) if path.is_dir() else None
+    layer_table(graph, build.schedules if build else {}, f"{graph.name}, graph {graph.hash[:16]}")
+    if build:
+        print("\n".join(summary(build)))
+        print_checks(build.manifest["checks"])
+        for name in build.damage():
+            print(f"changed since it was built: {name}")
+
+
+@cli.command()
+@click.option("-o", "--out", type=Path, default=Path("build/digits-mlp"), show_default=True)
+@click.option("--model", default="digits-mlp", show_default=True, help="A model of the zoo.")
+def demo(out: Path, model: str) -> None:
+    """The whole story on a bundled model: checkpoint to Verilog and C, simulated and compared."""
+    from .report.demo import run_demo
+
+    run_demo(model, out)
+
+
+@cli.command()
+def doctor() -> None:
+    """Show which tools are here, what each missing one would enable, and how to get it."""
+    from .report.doctor import run_doctor
+
+    run_doctor()
+
+
+@cli.group()
+def zoo() -> None:
+    """Small real models: list them, or train them again."""
+
+
+@zoo.command("list")
+def zoo_list() -> None:
+    """Show the models and their accuracy on held-out data."""
+    from .report.zoo import list_models
+
+    list_models()
+
+
+@zoo.command("train")
+@click.argument("name")
+@click.option("-o", "--out", type=Path, help="Checkpoint to write [default: NAME.pt].")
+def zoo_train(name: str, out: Path | None) -> None:
+    """Train NAME again by its recipe and write a checkpoint.
+
+    \b
+    Example:
+      hwgen zoo train digits-mlp -o digits-mlp.pt
+    """
+    from .report.zoo import train_model
+
+    train_model(name, out or Path(f"{name}.pt"))
+
+
+# -- helpers ----------------------------------------------------------------------------------
+
+
+def _choices(texts: tuple[str, ...]) -> dict[str, str]:
+    from .errors import InvalidInput
+
+    choices = {}
+    for text in texts:
+        layer, equals, form = text.partition("=")
+        if not equals:
+            raise InvalidInput(f"--schedule must be LAYER=FORM, not {text!r}")
+        choices[layer] = form
+    return choices
+
+
+def _load_array(path: Path, option: str):
+    import numpy as np
+
+    from .errors import InvalidInput
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise InvalidInput(f"{option} {path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{option} {path}: must be an .npy file of numbers: {error}") from None
+
+
+def _quantized(model: str, calibrate: Path, labels: Path | None, reporter):
+    """The graph of a float program after post-training quantization."""
+    from .frontend.exported import load_exported, quantize
+
+    with reporter.step("post-training quantization"):
+        network, figures = quantize(
+            load_exported(model),
+            _load_array(calibrate, "--calibrate"),
+            labels=_load_array(labels, "--labels") if labels else None,
+        )
+    print(figures)
+    return network.lower()
+
+
+def _samples(build, count: int | None, golden_inputs):
+    """Golden vectors of a build, or as many samples as asked for, with expected outputs."""
+    from .errors import InvalidInput
+
+    x, expected = build.vectors
+    if count is None:
+        return x, expected
+    if count < 1:
+        raise InvalidInput(f"--samples must be 1 or more, not {count}")
+    if count <= len(x):
+        return x[:count], expected[:count]
+    x = golden_inputs(build.graph, count)
+    return x, build.graph.run(x)
+
+
+def _no_rerun(part, x):
+    from .errors import Unsupported
+
+    raise Unsupported("compile the model again to see in which layer")
+
+
+def _warn_of_damage(build) -> None:
+    for name in build.damage():
+        print(f"warning: {build.folder / name} has changed since it was built", file=sys.stderr)
+
+
+def main() -> None:
+    """Entry point: runs a command; errors become one line and an exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except HwgenError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted; nothing half-written was left behind", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 141
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,291 @@
+"""From a graph to a verified build folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from .build import MANIFEST, Build, write_manifest
+from .errors import HwgenError, InvalidInput, MissingTool, Unsupported
+from .ir.graph import Graph
+from .ir.schedule import Schedule
+from .ir.serialize import save_graph
+from .loading import find_source, load
+from .passes.pipeline import run_passes
+from .passes.schedule import best_cycles, parse_schedule, schedule
+from .report.progress import Silent
+from .verification import Check, c_runner, compare, golden_inputs, verilog_runner
+
+__all__ = ["TARGETS", "compile"]
+
+TARGETS = ("verilog", "c", "all")
+VECTORS = 32  # golden samples of a build
+SIMULATED_CYCLES = {"verilator": 20_000_000, "icarus": 40_000, "amaranth": 8_000}
+
+
+def compile(
+    source: Graph | str | Path,
+    out: str | Path,
+    *,
+    target: str = "all",
+    cycles: int | None = None,
+    schedules: Mapping[str, Schedule | str] | None = None,
+    samples=None,
+    simulator: str | None = None,
+    verify: bool = True,
+    force: bool = False,
+    dump_ir: str | Path | None = None,
+    reporter=None,
+) -> Build:
+    """Compile a network to Verilog and C and show both equal to the golden model.
+
+    Parameters
+    ----------
+    source
+        A graph, or anything that :func:`hwgen.load` takes. Where it is a checkpoint, PyTorch's own
+        result is compared as well.
+    out
+        The build folder. It appears only when everything is verified; an earlier build of the same
+        model is replaced.
+    target
+        ``verilog``, ``c`` or ``all``.
+    cycles
+        Most clock cycles between frames: the smallest hardware that meets it is chosen.
+    schedules
+        Hardware forms fixed by layer name: :class:`hwgen.Schedule` or text such as
+        ``folded:4x8`` (PE x SIMD).
+    samples
+        Integers of shape (batch, *input shape) to verify on; by default 32 that reach into corners.
+    simulator
+        Engine for the Verilog: by default the fastest one that is installed.
+    verify
+        False: emit without comparing (a build that is not verified says so in its manifest).
+    force
+        Replace whatever lies at ``out``.
+    dump_ir
+        A folder for the printed graph after every pass.
+
+    Raises
+    ------
+    Mismatch
+        A form differs from the golden model; nothing is written.
+    InvalidInput, Unsupported
+        Something in the input or the options cannot be met; nothing is written.
+    """
+    reporter = reporter or Silent()
+    if target not in TARGETS:
+        raise InvalidInput(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+    out = Path(out)
+    checks: list[Check] = []
+    with reporter.step("reading the network"):
+        original = source if isinstance(source, Graph) else load(source)
+        _check_destination(out, original.name, force)
+        x = golden_inputs(original, VECTORS) if samples is None else original.check_input(samples)
+        if not len(x):
+            raise InvalidInput("samples must hold one sample or more, found none")
+        expected = original.run(x)
+        if not isinstance(source, Graph) and verify:
+            checks += _check_torch(find_source(source), original, x, expected)
+    with reporter.step("passes and schedules"):
+        graph = run_passes(original, Path(dump_ir) if dump_ir is not None else None)
+        compare(original, "graph after all passes", x, expected, graph.run(x), _rerun)
+        fixed = {
+            name: parse_schedule(pick) if isinstance(pick, str) else pick
+            for name, pick in (schedules or {}).items()
+        }
+        picks = schedule(graph, cycles, fixed) if target != "c" else {}
+    with _appearing(out, graph.name, force) as folder:
+        save_graph(graph, folder / "model")
+        (folder / "vectors").mkdir()
+        np.save(folder / "vectors" / "input.npy", x)
+        np.save(folder / "vectors" / "expected.npy", expected)
+        if target != "c":
+            picks = _emit_verilog(graph, picks, fixed, cycles, folder, reporter)
+            if verify:
+                checks.append(
+                    _check_verilog(graph, picks, folder, x, expected, simulator, reporter)
+                )
+        if target != "verilog":
+            checks += _emit_c(graph, folder, x, expected, verify, reporter)
+        write_manifest(
+            folder,
+            graph,
+            picks,
+            options={
+                "target": target,
+                "cycles": cycles,
+                "schedules": {name: str(pick) for name, pick in fixed.items()},
+            },
+            checks=[{"form": c.form, "samples": c.samples, "differ": c.differ} for c in checks],
+        )
+    return Build.load(out)
+
+
+def _rerun(part: Graph, x: np.ndarray) -> np.ndarray:
+    return run_passes(part).run(x)
+
+
+# -- the forms --------------------------------------------------------------------------------
+
+
+def _check_torch(path: Path, graph: Graph, x, expected) -> list[Check]:
+    """PyTorch's eval forward on the same samples, where the source is a checkpoint."""
+    if path.is_dir() or path.name.endswith(".ir.json"):
+        return []
+    from .frontend.evaluate import evaluate
+
+    got = evaluate(path, graph, x)
+
+    def rerun(part: Graph, x: np.ndarray) -> np.ndarray:
+        raise Unsupported("PyTorch's forward gives its last value only")
+
+    return [compare(graph, "PyTorch eval", x, expected, got, rerun)]
+
+
+def _emit_verilog(
+    graph: Graph,
+    picks: dict[str, Schedule],
+    fixed: Mapping[str, Schedule],
+    cycles: int | None,
+    folder: Path,
+    reporter,
+) -> dict[str, Schedule]:
+    """Write the Verilog; where layers in a row are slower than each alone, tighten the goal."""
+    from .rtl.emit import emit
+    from .rtl.network import Network
+
+    with reporter.step("Verilog"):
+        goal = cycles
+        while cycles is not None:
+            interval = Network(graph, picks).interval
+            if interval <= cycles:
+                break
+            least, limit = best_cycles(graph)
+            goal = goal - max(1, interval - cycles)
+            if goal < least:
+                raise InvalidInput(
+                    f"--cycles {cycles} cannot be met: the schedules found take {interval} cycles a "
+                    f"frame; {limit.where} needs {least} at best; try --cycles {interval}"
+                )
+            picks = schedule(graph, goal, fixed)
+        emit(graph, picks, folder / "verilog")
+    return picks
+
+
+def _check_verilog(graph, picks, folder, x, expected, simulator, reporter) -> Check:
+    from .rtl.design import Design
+    from .rtl.network import Network
+    from .sim import check_timing
+    from .sim import simulator as find_engine
+
+    design = Design.load(folder / "verilog")
+    name = simulator or _fastest_engine()
+
+    def engine(part: Graph):
+        return find_engine(name, core=lambda: Network(part, picks))
+
+    lack = engine(graph).missing()
+    if lack:
+        raise MissingTool(f"simulation in {name}: {lack}")
+    most = max(2, SIMULATED_CYCLES.get(name, 40_000) // max(1, design.interval))
+    count = min(len(x), most)
+    with (
+        reporter.step(f"simulating {count} samples in {name}") as progress,
+        tempfile.TemporaryDirectory(prefix="hwgen-") as scratch,
+    ):
+        result = engine(graph).run(design, x[:count], progress=progress)
+        rerun = verilog_runner(picks, Path(scratch), engine)
+        check = compare(
+            graph, f"Verilog ({name})", x[:count], expected[:count], result.outputs, rerun
+        )
+        check_timing(design, result, f"{design.top} in {name}")
+    return check
+
+
+def _fastest_engine() -> str:
+    from . import sim
+
+    for name in ("verilator", "icarus"):
+        if sim.simulator(name).missing() is None:
+            return name
+    return "amaranth"
+
+
+def _emit_c(graph, folder, x, expected, verify, reporter) -> list[Check]:
+    from .mcu.compiler import find_host_compiler
+    from .mcu.emit import emit
+    from .mcu.host import run_on_host
+
+    with reporter.step("C"):
+        build = emit(graph, folder, samples=x[:8])
+    if not verify:
+        return []
+    try:
+        find_host_compiler()
+    except MissingTool:
+        return []
+    with (
+        reporter.step(f"running {len(x)} samples in C on this machine"),
+        tempfile.TemporaryDirectory(prefix="hwgen-") as scratch,
+    ):
+        got = run_on_host(build, x, sanitize=True)
+        return [compare(graph, "C (host)", x, expected, got, c_runner(Path(scratch)))]
+
+
+# -- the folder -------------------------------------------------------------------------------
+
+
+def _check_destination(out: Path, model: str, force: bool) -> None:
+    """Raise InvalidInput unless ``out`` is free or an earlier build of the same model."""
+    if not out.exists() or force:
+        return
+    if not out.is_dir():
+        raise InvalidInput(f"{out}: must be a folder, found a file; choose another with -o")
+    if not any(out.iterdir()):
+        return
+    if not (out / MANIFEST).exists():
+        raise InvalidInput(
+            f"{out}: holds files that are no hwgen build; choose another folder, or --force"
+        )
+    held = Build.load(out).manifest.get("model")
+    if held != model:
+        raise InvalidInput(
+            f"{out}: holds a build of {held!r}, not of {model!r}; choose another folder, or --force"
+        )
+
+
+@contextmanager
+def _appearing(out: Path, model: str, force: bool):
+    """A folder beside ``out`` that takes its place when the block succeeds, and else vanishes."""
+    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    old = out.with_name(f".{out.name}.old-{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir()
+    except OSError as error:
+        raise InvalidInput(f"{out}: cannot be written: {error.strerror}") from None
+    try:
+        yield partial
+        _check_destination(out, model, force)
+        if out.exists():
+            out.rename(old)
+        try:
+            partial.rename(out)
+        except OSError:
+            if old.exists():
+                old.rename(out)
+            raise
+    except OSError as error:
+        raise HwgenError(f"{error.filename or out}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if out.exists() and old.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+        elif old.exists() and out.exists():
+            old.unlink()

@@ -1,0 +1,38 @@
+"""PyTorch's own result for integer samples: the first of the forms that must be equal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..ir.graph import Graph
+from ..nn import integers
+from .checkpoint import load_network
+
+__all__ = ["evaluate"]
+
+
+def evaluate(path: str | Path, graph: Graph, x: np.ndarray) -> np.ndarray:
+    """The eval forward of a checkpoint's network.
+
+    Parameters
+    ----------
+    path
+        The checkpoint.
+    graph
+        Its graph: for the scale and layout of the input.
+    x
+        Integers of shape (batch, *input shape), channels last.
+
+    Returns
+    -------
+    int64 array of shape (batch, *output shape), channels last.
+    """
+    network = load_network(path)
+    real = torch.from_numpy(x.astype(np.float64) * np.asarray(graph.input_type.scale))
+    if real.ndim == 4:
+        real = real.permute(0, 3, 1, 2).contiguous()
+    with torch.no_grad():
+        return integers(network(real))

@@ -1,0 +1,190 @@
+"""Which hardware every layer becomes: the smallest that meets the user's goal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..errors import InvalidInput
+from ..ir.graph import Graph, Node
+from ..ir.schedule import Schedule
+
+__all__ = ["best_cycles", "parse_schedule", "schedule"]
+
+DEFAULT_CYCLES = 1024  # a folded layer's goal where the user states none
+SPATIAL_DIGITS = 20_000  # non-zero weight bits up to which a layer goes into logic by default
+
+
+def parse_schedule(text: str) -> Schedule:
+    """A schedule as the command line writes it: ``spatial``, ``folded:4x8``, ``folded:9x1x4``.
+
+    The numbers are PE x SIMD, and parallel groups.
+    """
+    if text == "spatial":
+        return Schedule("spatial")
+    match = re.fullmatch(r"folded:(\d+)x(\d+)(?:x(\d+))?", text)
+    if not match:
+        raise InvalidInput(
+            f"a schedule must be 'spatial', 'folded:PExSIMD' or 'folded:PExSIMDxGROUPS', not {text!r}"
+        )
+    pe, simd, parallel = (int(n or 1) for n in match.groups())
+    return Schedule("folded", pe=pe, simd=simd, parallel=parallel)
+
+
+def schedule(
+    graph: Graph, cycles: int | None = None, choices: Mapping[str, Schedule] | None = None
+) -> dict[str, Schedule]:
+    """A schedule for every op of ``graph``.
+
+    Parameters
+    ----------
+    cycles
+        Most cycles a frame. Every layer gets the smallest hardware that meets it. None: small
+        layers go into logic, and the others are folded to 1024 cycles.
+    choices
+        Schedules that the user fixes, by node or layer name.
+
+    Returns
+    -------
+    Schedules by node name.
+
+    Raises
+    ------
+    InvalidInput
+        The goal cannot be met (the message says the best possible), or a choice does not fit.
+    """
+    if cycles is not None and cycles < 1:
+        raise InvalidInput(f"--cycles must be 1 or more, not {cycles}")
+    chosen = _resolve(graph, choices or {})
+    lanes: dict[str, int] = {}
+    result: dict[str, Schedule] = {}
+    for node in graph.nodes:
+        if node.op.name == "input":
+            lanes[node.name] = 0
+            continue
+        if node.name in chosen:
+            pick = chosen[node.name]
+        elif node.op.name == "flatten":
+            pick = _flatten_lanes(graph, node, lanes[node.inputs[0]])
+        else:
+            pick = _pick(graph, node, cycles, lanes[node.inputs[0]])
+        result[node.name] = pick
+        lanes[node.name] = _lanes_out(graph, node, pick)
+    return result
+
+
+def best_cycles(graph: Graph) -> tuple[int, Node]:
+    """The fewest cycles a frame of any schedule, and the layer that sets the limit."""
+    worst: tuple[int, Node] | None = None
+    for node in graph.nodes:
+        if node.op.name in ("input", "flatten"):
+            continue
+        types = graph.operands(node)
+        least = min(node.op.cost(*types, schedule=s).cycles for s in node.op.schedules(*types))
+        if worst is None or least > worst[0]:
+            worst = least, node
+    if worst is None:
+        raise InvalidInput(f"graph {graph.name!r} has no layers")
+    return worst
+
+
+def _resolve(graph: Graph, choices: Mapping[str, Schedule]) -> dict[str, Schedule]:
+    """The user's choices by node name; a layer's name means its weighted op."""
+    chosen = {}
+    for key, pick in choices.items():
+        nodes = [n for n in graph.nodes if key in (n.name, n.layer)]
+        fitting = [n for n in nodes if pick in n.op.schedules(*graph.operands(n))]
+        if not nodes:
+            named = [n.name for n in graph.nodes if _is_weighted(graph, n)]
+            raise InvalidInput(
+                f"--schedule {key}: no such layer; layers with a choice are {', '.join(named)}"
+            )
+        if not fitting:
+            options = _describe_options(graph, nodes[0])
+            raise InvalidInput(f"--schedule {key}: '{pick}' does not fit; {options}")
+        chosen[fitting[0].name] = pick
+    return chosen
+
+
+def _is_weighted(graph: Graph, node: Node) -> bool:
+    if node.op.name == "input":
+        return False
+    return any(s.form != "stream" for s in node.op.schedules(*graph.operands(node)))
+
+
+def _describe_options(graph: Graph, node: Node) -> str:
+    folded = [s for s in node.op.schedules(*graph.operands(node)) if s.form == "folded"]
+    if not folded:
+        return f"{node.where} has no weights and follows its neighbours"
+    pe = sorted({s.pe for s in folded if s.parallel == 1})
+    simd = sorted({s.simd for s in folded if s.parallel == 1})
+    return (
+        f"{node.where} takes spatial, or folded with PE in {{{', '.join(map(str, pe))}}} "
+        f"and SIMD in {{{', '.join(map(str, simd))}}}"
+    )
+
+
+def _lanes_out(graph: Graph, node: Node, pick: Schedule) -> int:
+    return node.op.lanes(*graph.operands(node), schedule=pick)[1]
+
+
+def _flatten_lanes(graph: Graph, node: Node, before: int) -> Schedule:
+    """Flatten moves nothing: the lanes stay as they are."""
+    return Schedule("stream", lanes=before or graph.operands(node)[0].channels)
+
+
+def _pick(graph: Graph, node: Node, cycles: int | None, before: int) -> Schedule:
+    """The smallest schedule that meets the goal."""
+    types = graph.operands(node)
+    options = node.op.schedules(*types)
+    goal = cycles
+    if goal is None:
+        if Schedule("spatial") in options and _digits(node) <= SPATIAL_DIGITS:
+            return Schedule("spatial")
+        floor = min(node.op.cost(*types, schedule=s).cycles for s in options)
+        goal = max(DEFAULT_CYCLES, floor) if _is_weighted(graph, node) else None
+    fitting = [
+        s for s in options if goal is None or node.op.cost(*types, schedule=s).cycles <= goal
+    ]
+    if not fitting:
+        best, limit = best_cycles(graph)
+        raise InvalidInput(
+            f"--cycles {cycles} cannot be met: {limit.where} needs {best} cycles a frame at best; "
+            f"the best possible for this network is --cycles {best}"
+        )
+    return min(fitting, key=lambda s: _rank(node, types, s, before))
+
+
+def _rank(node: Node, types, pick: Schedule, before: int) -> tuple:
+    """What makes a schedule smaller than another one; lanes that need no adapter come first."""
+    takes, _ = node.op.lanes(*types, schedule=pick)
+    fits = 0 if before in (0, takes) else 1
+    if pick.form == "stream":
+        # As many lanes as arrive, else the fewest.
+        return (fits, takes)
+    return (_area(node, types, pick), fits, -pick.simd)
+
+
+def _area(node: Node, types, pick: Schedule) -> float:
+    """A rough count of look-up tables, to compare the forms of one layer with each other.
+
+    An adder bit is one table, a multiplier as many as the product of its operands' widths, and
+    a table stores 64 bits of ROM.
+    """
+    weights = node.op.weights  # type: ignore[attr-defined]
+    x = types[0].element.width
+    accumulator = node.type.element.width
+    if pick.form == "spatial":
+        return 0.6 * _digits(node) * (x + 4)
+    lane = max(1, weights.element.width if weights.storage_bits > weights.decode().size else 1)
+    rom = weights.storage_bits / 64
+    return pick.multipliers * (x * lane + accumulator) + rom + 64
+
+
+def _digits(node: Node) -> int:
+    """Non-zero bits of the weights in canonical signed digits."""
+    w = np.abs(node.op.weights.decode())  # type: ignore[attr-defined]
+    # The weight of a number's canonical signed digit form is the weight of x ^ 3x.
+    return int(sum(bin(v).count("1") for v in (w ^ (3 * w)).reshape(-1).tolist()))
