@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -20,18 +21,22 @@ class CompilerFailed(HwgenError):
     """A compiler refused emitted C, which is a defect of hwgen."""
 
 
-def find_host_compiler() -> str:
-    """The C compiler of this machine: ``$CC``, else cc, gcc or clang.
+def find_host_compiler() -> list[str]:
+    """The command of this machine's C compiler: ``$CC`` if set, else cc, gcc or clang.
 
     Raises
     ------
     MissingTool
         There is none.
     """
-    for name in (os.environ.get("CC"), "cc", "gcc", "clang"):
-        path = shutil.which(name) if name else None
-        if path:
-            return path
+    chosen = shlex.split(os.environ.get("CC", ""))
+    if chosen and shutil.which(chosen[0]) is None:
+        raise MissingTool(f"CC must name a C compiler, and {chosen[0]!r} was not found; unset CC")
+    if chosen:
+        return chosen
+    for name in ("cc", "gcc", "clang"):
+        if shutil.which(name):
+            return [name]
     raise MissingTool(
         "a C compiler is needed to run emitted C, and none of $CC, cc, gcc, clang was found; "
         "on Debian: apt install gcc libc6-dev"

@@ -22,7 +22,7 @@ __all__ = ["ConstantArray", "Function", "Parameter", "Scalar", "Weights"]
 
 # What kernels call their operands, loop variables and accumulators.
 _LOCALS = (
-    *("x", "y", "a", "b", "w", "p", "v", "n", "acc", "best", "sum", "top", "left"),
+    *("x", "y", "a", "b", "w", "p", "v", "n", "acc", "best", "sum", "top", "left", "byte"),
     *("i", "i0", "i1", "j", "j0", "j1", "k", "o", "r", "c"),
 )
 
@@ -76,16 +76,14 @@ class Weights:
     ----------
     symbol, ctype
         The array and the type of its elements.
-    reader
-        The runtime function that reads weight i of a row; empty where indexing does.
-    summary
-        For the function's comment.
+    each, kind
+        Weights an element and how to read them, see :class:`.weights.StoredWeights`.
     """
 
     symbol: str
     ctype: CType
-    reader: str
-    summary: str
+    each: int
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +156,12 @@ class Function:
         stored = find_storage(code, self.target)(code)
         symbol = self.constant(name, stored.rows, stored.ctype)
         self.notes.append(stored.summary)
-        return Weights(symbol, stored.ctype, stored.reader, stored.summary)
+        return Weights(symbol, stored.ctype, stored.each, stored.kind)
 
     @staticmethod
     def weight_conversion(weights: Weights, work: CType) -> str:
         """The cast that makes the product of a weight and an input one of type ``work``."""
-        return conversion(INT32 if weights.reader else weights.ctype, work)
+        return conversion(INT32 if weights.kind else weights.ctype, work)
 
     def render(self) -> None:
         """Fill ``body`` and ``constants``."""

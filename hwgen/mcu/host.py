@@ -60,7 +60,7 @@ def compile_batch(build: CBuild, folder: Path, sanitize: bool = False) -> Path:
     program = folder / f"{build.model}_batch"
     options = SANITIZED if sanitize else FAST
     sources = (f"{build.model}_batch.c", *build.sources)
-    command = [find_host_compiler(), *WARNINGS, *options, "-o", str(program), *sources]
+    command = [*find_host_compiler(), *WARNINGS, *options, "-o", str(program), *sources]
     run_compiler(command, build.folder)
     return program
 
@@ -109,7 +109,7 @@ def run_many_on_host(
             for j, source in enumerate(build.sources):
                 objects.append(str(folder / f"{i}_{j}.o"))
                 rename = f"-D{build.entry}=job_{i}_run"
-                command = [compiler, *WARNINGS, *options, rename, "-c", "-o", objects[-1], source]
+                command = [*compiler, *WARNINGS, *options, rename, "-c", "-o", objects[-1], source]
                 run_compiler(command, build.folder)
             return objects
 
@@ -118,7 +118,7 @@ def run_many_on_host(
                 path for paths in pool.map(compile_object, range(len(jobs))) for path in paths
             ]
         program = folder / "many"
-        command = [compiler, *WARNINGS, *options, "-o", str(program), "many.c", *objects]
+        command = [*compiler, *WARNINGS, *options, "-o", str(program), "many.c", *objects]
         run_compiler(command, folder)
         output = _execute(program, b"".join(to_bytes(build.input, x) for build, x in jobs))
     results = []

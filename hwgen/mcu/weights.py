@@ -21,16 +21,19 @@ class StoredWeights:
         int64, shape (output channels, elements a row): what is stored.
     ctype
         Type of a stored element.
-    reader
-        Runtime function ``reader(row, i)`` that yields weight i of a row; empty where
-        ``row[i]`` does.
+    each
+        Weights a stored element: 1 unless they are packed.
+    kind
+        Of packed weights the ending of the runtime's ``hwgen_weight_<kind>(row, i)`` and
+        ``hwgen_field_<kind>(byte, i)``; empty where ``row[i]`` is the weight.
     summary
         How they are stored, for comments.
     """
 
     rows: np.ndarray
     ctype: CType
-    reader: str
+    each: int
+    kind: str
     summary: str
 
 

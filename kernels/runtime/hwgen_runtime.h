@@ -68,27 +68,39 @@ static inline int64_t hwgen_clip_i64(int64_t x, int64_t lo, int64_t hi)
     return hwgen_min_i64(hwgen_max_i64(x, lo), hi);
 }
 
-/* Weight i of a row of signed 4-bit weights, two a byte, the first in the low half. */
+/*
+ * Packed weights: field i of a byte counts from the lowest bits, and a row of weights fills its
+ * bytes in that order. s4 and s2 are two's complement; of b1, 0 is +1 and 1 is -1.
+ */
+static inline int32_t hwgen_field_s4(uint8_t byte, unsigned i)
+{
+    return (int32_t)(((unsigned)byte >> (4 * i) & 0xfu) ^ 0x8u) - 8;
+}
+
+static inline int32_t hwgen_field_s2(uint8_t byte, unsigned i)
+{
+    return (int32_t)(((unsigned)byte >> (2 * i) & 0x3u) ^ 0x2u) - 2;
+}
+
+static inline int32_t hwgen_field_b1(uint8_t byte, unsigned i)
+{
+    return 1 - 2 * (int32_t)((unsigned)byte >> i & 0x1u);
+}
+
+/* Weight i of a row. */
 static inline int32_t hwgen_weight_s4(const uint8_t *row, int i)
 {
-    const unsigned at = (unsigned)i;
-    const unsigned field = (unsigned)row[at / 2] >> (at % 2 * 4) & 0xfu;
-    return (int32_t)(field ^ 0x8u) - 8;
+    return hwgen_field_s4(row[(unsigned)i / 2], (unsigned)i % 2);
 }
 
-/* Weight i of a row of signed 2-bit weights, four a byte, the first in the low bits. */
 static inline int32_t hwgen_weight_s2(const uint8_t *row, int i)
 {
-    const unsigned at = (unsigned)i;
-    const unsigned field = (unsigned)row[at / 4] >> (at % 4 * 2) & 0x3u;
-    return (int32_t)(field ^ 0x2u) - 2;
+    return hwgen_field_s2(row[(unsigned)i / 4], (unsigned)i % 4);
 }
 
-/* Weight i of a row of weights in {-1, +1}, eight a byte, the first in the lowest bit; 1 is -1. */
 static inline int32_t hwgen_weight_b1(const uint8_t *row, int i)
 {
-    const unsigned at = (unsigned)i;
-    return 1 - 2 * (int32_t)((unsigned)row[at / 8] >> at % 8 & 1u);
+    return hwgen_field_b1(row[(unsigned)i / 8], (unsigned)i % 8);
 }
 
 #endif

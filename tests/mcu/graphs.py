@@ -176,7 +176,11 @@ def _vector(make) -> Callable[[Rng, str], Graph]:
 
 
 def _image(make) -> Callable[[Rng, str], Graph]:
-    return lambda rng, name: _one(make, rng, tuple(rng.integers(1, 8, 3).tolist()), name)
+    def graph(rng: Rng, name: str) -> Graph:
+        channels = int(rng.choice([1, 2, 3, 4, 5, 6, 8, 16]))
+        return _one(make, rng, (*rng.integers(1, 8, 2).tolist(), channels), name)
+
+    return graph
 
 
 def _any(make) -> Callable[[Rng, str], Graph]:
@@ -201,7 +205,7 @@ def network(rng: Rng, name: str) -> Graph:
     """A network with branches: values are read late and more than once, some never."""
     builder = GraphBuilder(name)
     is_image = rng.integers(3) > 0
-    shape = (int(rng.integers(3, 9)), int(rng.integers(3, 9)), int(rng.integers(1, 5)))
+    shape = (int(rng.integers(3, 9)), int(rng.integers(3, 9)), int(rng.choice([1, 2, 3, 4, 8])))
     values = [
         builder.input(a_type(rng, shape if is_image else (int(rng.integers(2, 20)),), WIDTHS[:8]))
     ]

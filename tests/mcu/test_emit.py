@@ -93,7 +93,7 @@ def test_arena_is_checked(small, tmp_path):
         "    if (small_run(in, out, arena + 1) != 1) { return 2; }\n"
         "    return small_run(in, out, arena + SMALL_ARENA_ALIGN);\n}\n"
     )
-    command = [find_host_compiler(), *WARNINGS, "-o", "arena", "arena.c", *build.sources]
+    command = [*find_host_compiler(), *WARNINGS, "-o", "arena", "arena.c", *build.sources]
     run_compiler(command, build.folder)
     assert subprocess.run([build.folder / "arena"]).returncode == 0
 
@@ -218,8 +218,12 @@ def test_missing_compiler_is_explained(small, tmp_path, monkeypatch):
     build = emit(small, tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
+    x = np.zeros((1, 6, 6, 2), int)
     with pytest.raises(MissingTool, match="apt install gcc"):
-        run_on_host(build, np.zeros((1, 6, 6, 2), int))
+        run_on_host(build, x)
+    monkeypatch.setenv("CC", "nocc -m32")
+    with pytest.raises(MissingTool, match="CC must name a C compiler, and 'nocc' was not found"):
+        run_on_host(build, x)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hwgen.mcu.host import run_many_on_host, run_on_host
 from hwgen.ops import op_names
 from tests.mcu.graphs import OPS, draw, network, samples
 
-GRAPHS = 24  # of each op
-NETWORKS = 40
+GRAPHS = 16  # of each op
+NETWORKS = 30
 
 
 def test_every_op_is_here():

@@ -15,6 +15,4 @@ def binary(code: Binary) -> StoredWeights:
     """Eight weights a byte, the first in the lowest bit."""
     values = code.decode()
     signs = (values.reshape(len(values), -1) < 0).astype("int64")
-    return StoredWeights(
-        pack(signs, 1), CType(8, False), "hwgen_weight_b1", "binary weights, 8 a byte"
-    )
+    return StoredWeights(pack(signs, 1), CType(8, False), 8, "b1", "binary weights, 8 a byte")

@@ -21,6 +21,6 @@ def uniform(code: Uniform) -> StoredWeights:
         packed = pack(rows, bits)
         if width <= bits and packed.size < rows.size:
             summary = f"{bits}-bit weights, {8 // bits} a byte"
-            return StoredWeights(packed, CType(8, False), f"hwgen_weight_s{bits}", summary)
+            return StoredWeights(packed, CType(8, False), 8 // bits, f"s{bits}", summary)
     ctype = storage(Int(width, signed=True))
-    return StoredWeights(rows, ctype, "", f"{ctype.bits}-bit weights")
+    return StoredWeights(rows, ctype, 1, "", f"{ctype.bits}-bit weights")

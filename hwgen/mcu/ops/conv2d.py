@@ -25,6 +25,7 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
         "groups": op.groups,
         "each": outputs // op.groups,
         "weights": weights,
+        "aligned": depth % weights.each == 0,
         "bias": function.parameter(f"{stage.name}_bias", op.bias),
         "x": x,
         "work": work,
