@@ -71,8 +71,10 @@ def _lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _prune(home: Path) -> None:

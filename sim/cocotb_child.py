@@ -1,4 +1,4 @@
-"""The process that builds and runs a cocotb bench: ``python -m hwgen.sim.cocotb_child``.
+"""The process that builds and runs a cocotb bench.
 
 cocotb's runner ends its process when a simulation fails and waits for ever when one hangs; in a
 process of its own it can do both.
@@ -28,4 +28,6 @@ def main(action: str, options: dict) -> None:
 if __name__ == "__main__":
     for variable in ("PYTEST_CURRENT_TEST", "WAVES", "GUI"):  # the runner would obey these
         os.environ.pop(variable, None)
+    os.environ["COCOTB_REWRITE_ASSERTION_FILES"] = ""  # pytest's rewriting costs start-up time
+    sys.path.pop(0)  # this folder, which is a package and not a place for modules
     main(sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))

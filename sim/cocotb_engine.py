@@ -29,6 +29,8 @@ from .verilated import WAIVED
 
 __all__ = ["CocotbSimulator", "icarus", "verilator_cocotb"]
 
+# Run by its path, it starts without the imports of this package.
+CHILD = Path(__file__).with_name("cocotb_child.py")
 BUILD_LIMIT = 1800.0  # seconds
 STILL_LIMIT = 300.0  # seconds in which no clock cycle passes
 
@@ -207,7 +209,7 @@ def _child(
     watch: Callable[[], object],
     limit: float,
 ) -> bool:
-    """Run ``cocotb_child`` until it ends, or until ``watch()`` gives the same for ``limit`` seconds.
+    """Run cocotb_child.py until it ends, or until ``watch()`` gives the same for ``limit`` seconds.
 
     Returns
     -------
@@ -219,7 +221,7 @@ def _child(
     with (
         (folder / f"{action}.out").open("w") as output,
         _process(
-            [sys.executable, "-m", "hwgen.sim.cocotb_child", action, str(path)],
+            [sys.executable, str(CHILD), action, str(path)],
             cwd=folder,
             env=environment,
             stdout=output,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from os import cpu_count
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 
@@ -37,7 +38,7 @@ WAIVED = (
 
 _COMMON = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w")
 _LONG = 100_000  # bytes from which a C++ file is compiled by itself
-_SLICE = 1 << 18  # cycles between two looks at the progress, and at Ctrl-C
+_SLICE = 0.2  # seconds between two looks at the progress, and at Ctrl-C
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +116,21 @@ class VerilatedSimulator:
         where = f"{design.top} in Verilator, {scenario.name}"
         session = library.hwgen_open(ctypes.byref(config))
         try:
+            cycles = 1000
             while not (status.done or status.fault):
-                if library.hwgen_run(session, _SLICE, ctypes.byref(status)):
+                clock = monotonic()
+                if library.hwgen_run(session, cycles, ctypes.byref(status)):
                     raise SimulationFailed(f"{where}: {status.message.decode(errors='replace')}")
+                cycles = int(cycles * min(8.0, _SLICE / max(1e-6, monotonic() - clock))) + 1
                 if progress:
                     progress(status.received // design.output.beats, frames)
         finally:
             library.hwgen_close(session)
         if status.fault:
             raise report(Fault(status.fault), status.public(design, frames), where)
-        cycles = int(ends[-1]) + 1 if frames else 0
         outputs = unpack_bytes(out, design.output)
-        return SimulationResult.of(scenario, outputs, cycles, starts, ends, waves)
+        taken = int(ends[-1]) + 1 if frames else 0
+        return SimulationResult.of(scenario, outputs, taken, starts, ends, waves)
 
 
 def lint(design: Design) -> None:

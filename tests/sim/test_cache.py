@@ -1,0 +1,61 @@
+"""Compiled simulators are built once, whoever asks, and appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from hwgen.sim import cache
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "hwgen"
+
+
+def test_digest_tells_parts_apart(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.write_text("ab")
+    assert cache.digest("ab", "c") != cache.digest("a", "bc")
+    assert cache.digest(file) == cache.digest("ab")
+
+
+def test_builds_once(home: Path) -> None:
+    builds = []
+
+    def build(folder: Path) -> None:
+        builds.append(folder)
+        time.sleep(0.05)
+        (folder / "result").write_text("done")
+
+    with ThreadPoolExecutor(4) as pool:
+        folders = set(pool.map(lambda _: cache.build_once("kind", "key", build), range(8)))
+    assert folders == {home / "kind" / "key"}
+    assert (home / "kind" / "key" / "result").read_text() == "done"
+    assert len(builds) == 1
+
+
+def test_failed_builds_leave_nothing(home: Path) -> None:
+    def build(folder: Path) -> None:
+        (folder / "half").write_text("")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.build_once("kind", "key", build)
+    assert list((home / "kind").iterdir()) == []
+
+
+def test_prunes_what_was_not_used_for_longest(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "SIZE_LIMIT", 20)
+    old = time.time() - 2 * cache.SAFE_AGE
+    for index in range(3):
+        folder = cache.build_once("kind", f"k{index}", lambda f: (f / "x").write_bytes(bytes(10)))
+        os.utime(folder, (old + index, old + index))
+    cache.build_once("kind", "k1", lambda f: None)  # used again
+    cache.build_once("kind", "new", lambda f: (f / "x").write_bytes(bytes(5)))
+    assert sorted(p.name for p in (home / "kind").iterdir()) == ["k1", "new"]
