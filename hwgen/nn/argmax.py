@@ -39,7 +39,7 @@ class ArgMax(Layer):
                 "input must have one scale, or integers do not compare, found one a channel; use "
                 "per_channel=False in the layer before, or an Activation(signed=True) between"
             )
-        if size and tuple(size) != (1, 1):
+        if size:
             raise Unsupported(
                 f"input must not be a flattened image, whose order differs between PyTorch and the "
                 f"graph, found one of {size[0]} x {size[1]} pixels"

@@ -27,12 +27,13 @@ class Flatten(Layer):
         if len(kind.shape) == 1:
             return x
         scale = lowering.scale(x)
-        height, width, _ = kind.shape
+        height, width, channels = kind.shape
         if scale.ndim and height * width > 1:
             raise Unsupported(
                 "must not follow values that have one scale a channel; "
                 "put a hwgen.nn.Activation before it"
             )
         value = lowering.add("flatten", x, scale=scale)
-        lowering.images[value] = kind.shape
+        if channels > 1 and height * width > 1:
+            lowering.images[value] = kind.shape
         return value

@@ -92,7 +92,8 @@ class Lowering:
     layer
         The layer that is being lowered.
     images
-        For vectors that were flattened from an image: its (height, width, channels).
+        For vectors that were flattened from an image and whose order differs from PyTorch's: its
+        (height, width, channels).
     """
 
     def __init__(self, name: str) -> None:

@@ -91,7 +91,7 @@ def fake_quantize(x: torch.Tensor, scale: torch.Tensor, lo: int, hi: int) -> tor
 
 @torch.no_grad()
 def best_scale(
-    x: torch.Tensor, lo: int, hi: int, *, power_of_two: bool = False, floor: float = 2.0**-20
+    x: torch.Tensor, lo: int, hi: int, *, power_of_two: bool = False, floor: float = 0.0
 ) -> torch.Tensor:
     """The scale of least squared error for a set of values.
 
@@ -104,7 +104,7 @@ def best_scale(
     power_of_two
         Choose among powers of two only.
     floor
-        Smallest scale, for values that are all zero.
+        Smallest scale. Values that are all zero get one for a range of 1.
 
     Returns
     -------
@@ -114,7 +114,8 @@ def best_scale(
     if lo >= 0:
         x = x.clamp_min(0.0)
     steps = max(hi, -lo)
-    full = (x.abs().amax(-1) / steps).clamp_min(floor)
+    largest = x.abs().amax(-1)
+    full = (torch.where(largest > 0, largest, 1.0) / steps).clamp_min(floor)
     if power_of_two:
         top = torch.ceil(torch.log2(full))
         candidates = [torch.exp2(top - k) for k in range(6)]

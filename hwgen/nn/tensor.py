@@ -24,7 +24,8 @@ class QTensor(torch.Tensor):
     scale
         float64 tensor: one number, or one a channel (axis 1); None where the integers were lost.
     image
-        (channels, height, width) of the image that a matrix was flattened from, or None.
+        (channels, height, width) of the image that a matrix was flattened from, or None where the
+        graph, channels last, has the same order.
     lost
         What lost the integers, or "".
     """
@@ -179,7 +180,8 @@ def _reshaped(source, out, *args, **kwargs):
             "flatten must not follow values that have one scale a channel; "
             "put a hwgen.nn.Activation before it"
         )
-    return QTensor._tagged(out, source.scale, (channels, height, width))
+    moves = channels > 1 and height * width > 1  # else both orders are one
+    return QTensor._tagged(out, source.scale, (channels, height, width) if moves else None)
 
 
 _KEEP = {
