@@ -336,7 +336,7 @@ def _warn_of_damage(build) -> None:
 def main() -> None:
     """Entry point: runs a command; errors become one line and an exit code."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="hwgen", standalone_mode=False)
     except HwgenError as error:
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code

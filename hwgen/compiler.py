@@ -82,6 +82,8 @@ def compile(
     if target not in TARGETS:
         raise InvalidInput(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
     out = Path(out)
+    if verify and target != "c":
+        simulator = _usable_engine(simulator)
     checks: list[Check] = []
     with reporter.step("reading the network"):
         original = source if isinstance(source, Graph) else load(source)
@@ -162,9 +164,10 @@ def _emit_verilog(
 
     with reporter.step("Verilog"):
         goal = cycles
-        while cycles is not None:
-            interval = Network(graph, picks).interval
-            if interval <= cycles:
+        while True:
+            network = Network(graph, picks)
+            interval = network.interval
+            if cycles is None or interval <= cycles:
                 break
             least, limit = best_cycles(graph)
             goal = goal - max(1, interval - cycles)
@@ -174,25 +177,21 @@ def _emit_verilog(
                     f"frame; {limit.where} needs {least} at best; try --cycles {interval}"
                 )
             picks = schedule(graph, goal, fixed)
-        emit(graph, picks, folder / "verilog")
+        emit(graph, picks, folder / "verilog", network)
     return picks
 
 
-def _check_verilog(graph, picks, folder, x, expected, simulator, reporter) -> Check:
+def _check_verilog(graph, picks, folder, x, expected, name, reporter) -> Check:
     from .rtl.design import Design
     from .rtl.network import Network
     from .sim import check_timing
     from .sim import simulator as find_engine
 
     design = Design.load(folder / "verilog")
-    name = simulator or _fastest_engine()
 
     def engine(part: Graph):
         return find_engine(name, core=lambda: Network(part, picks))
 
-    lack = engine(graph).missing()
-    if lack:
-        raise MissingTool(f"simulation in {name}: {lack}")
     most = max(2, SIMULATED_CYCLES.get(name, 40_000) // max(1, design.interval))
     count = min(len(x), most)
     with (
@@ -208,13 +207,19 @@ def _check_verilog(graph, picks, folder, x, expected, simulator, reporter) -> Ch
     return check
 
 
-def _fastest_engine() -> str:
+def _usable_engine(name: str | None) -> str:
+    """``name`` if its tools are here; None: the fastest engine that is."""
     from . import sim
 
-    for name in ("verilator", "icarus"):
-        if sim.simulator(name).missing() is None:
-            return name
-    return "amaranth"
+    if name == "amaranth":
+        return name  # part of hwgen's own requirements
+    if name is None:
+        external = ("verilator", "icarus")
+        usable = (e for e in external if sim.simulator(e).missing() is None)
+        return next(usable, "amaranth")
+    if lack := sim.simulator(name).missing():
+        raise MissingTool(f"simulation in {name}: {lack}")
+    return name
 
 
 def _emit_c(graph, folder, x, expected, verify, reporter) -> list[Check]:
@@ -265,6 +270,7 @@ def _appearing(out: Path, model: str, force: bool):
     """A folder beside ``out`` that takes its place when the block succeeds, and else vanishes."""
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     old = out.with_name(f".{out.name}.old-{os.getpid()}")
+    made = [p for p in out.absolute().parents if not p.exists()]  # innermost first
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
@@ -289,3 +295,6 @@ def _appearing(out: Path, model: str, force: bool):
             shutil.rmtree(old, ignore_errors=True)
         elif old.exists() and out.exists():
             old.unlink()
+        if not out.exists():
+            for parent in made:
+                parent.rmdir()
