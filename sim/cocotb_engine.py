@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -164,7 +165,7 @@ class CocotbSimulator:
                     path.unlink() if path.is_file() else shutil.rmtree(path)
 
         versions = " ".join(f"{name} {tools.tool(name).version}" for name in self.needs)
-        options = f"{_cocotb_version()} {self.build_options} {design.top} {trace}"
+        options = f"{metadata.version('cocotb')} {self.build_options} {design.top} {trace}"
         return build_once(self.name, digest(versions, options, *design.paths), build)
 
     def _keep(self, log: Path) -> None:
@@ -251,12 +252,6 @@ def _process(command: list[str], **options) -> Iterator[subprocess.Popen]:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _cocotb_version() -> str:
-    from importlib.metadata import version
-
-    return version("cocotb")
 
 
 def _tail(log: Path, lines: int = 15, at_end: bool = True) -> str:

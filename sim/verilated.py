@@ -115,6 +115,8 @@ class VerilatedSimulator:
         status = _Status()
         where = f"{design.top} in Verilator, {scenario.name}"
         session = library.hwgen_open(ctypes.byref(config))
+        if not session:
+            raise SimulationFailed(f"{where}: cannot start; is {waves} writable?")
         try:
             cycles = 1000
             while not (status.done or status.fault):
@@ -221,7 +223,7 @@ def _compile(
     work = folder / "cpp"
     work.mkdir()
     options = ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--prefix", "Vmodel"]
-    options += ["--Mdir", str(work)] + (["--trace-vcd"] if trace else [])
+    options += ["--Mdir", str(work)] + (["--trace"] if trace else [])
     _verilator(design, options, cwd=folder)
     (work / "harness.cpp").write_text(harness, encoding="utf-8")
 

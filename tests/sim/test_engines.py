@@ -164,6 +164,28 @@ def test_unknown_values_fail(tmp_path: Path) -> None:
               ("o_valid <= i_valid;", "o_valid <= i_valid & (o_valid | ~o_valid);"))  # fmt: skip
 
 
+LOOP = (
+    ("    genvar lane;", "wire turn; assign turn = ~turn & aresetn;\ngenvar lane;"),
+    (".rst(~aresetn)", ".rst(~aresetn | (turn & s_axis_tlast))"),
+)
+
+
+def test_combinational_loops_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwgen.sim.cocotb_engine.STILL_LIMIT", 4.0)
+    with pytest.raises(SimulationHang, match="no clock cycle passed"):
+        check(ADDER, tmp_path, "icarus", *LOOP)
+    with pytest.raises(SimulationFailed, match="Circular combinational logic"):
+        check(ADDER, tmp_path, "verilator", *LOOP)
+
+
+def test_unwritable_waves(tmp_path: Path) -> None:
+    (tmp_path / "adder.vcd").mkdir()
+    with pytest.raises(SimulationFailed, match="writable"):
+        simulator("verilator").run(
+            ADDER.build(tmp_path), ADDER.samples(2), waves=tmp_path / "adder.vcd"
+        )
+
+
 @pytest.mark.parametrize("engine", VERILOG_ENGINES)
 def test_syntax_errors_are_shown(engine: str, tmp_path: Path) -> None:
     with pytest.raises(SimulationFailed, match=r"core\.v"):
