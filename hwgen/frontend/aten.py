@@ -13,7 +13,13 @@ import torch
 
 from ..errors import Unsupported
 
-__all__ = ["FloatStep", "float_steps", "supported"]
+__all__ = ["FloatStep", "float_steps"]
+
+SUPPORTED = (
+    "linear, conv2d, batch_norm behind one of them, relu, relu6, hardtanh, clamp, sigmoid, tanh, "
+    "max_pool2d, avg_pool2d, adaptive_avg_pool2d to 1, mean over height and width, flatten, add, "
+    "dropout"
+)
 
 
 @dataclass
@@ -38,11 +44,6 @@ class FloatStep:
     inputs: tuple[str, ...]
     path: str
     fields: dict = field(default_factory=dict)
-
-
-def supported() -> str:
-    """The operators that can be taken, for messages."""
-    return ", ".join(sorted({name.split(".")[1].strip("_") for name in _RULES}))
 
 
 def float_steps(program: torch.export.ExportedProgram) -> tuple[list[FloatStep], str]:
@@ -113,12 +114,15 @@ class _Reader:
         if node.target is operator.getitem and node.args[1] == 0:
             self.values[node] = self.values[node.args[0]]
             return
-        where = self._where(node)
+        name = str(node.target).split(".")[1] if "." in str(node.target) else node.target.__name__
+        where = f"layer {self._path(node)!r} ({name.strip('_')})"
+        if node.target is operator.getitem:
+            raise Unsupported(f"{where}: only the first result of an operator can be used")
         rule = _RULES.get(str(node.target))
         if rule is None:
-            hint = _HINTS.get(str(node.target).split(".")[1] if "." in str(node.target) else "", "")
+            hint = _HINTS.get(name.strip("_"), "")
             raise Unsupported(
-                f"{where}: operator {node.target} is not supported{hint}; supported are {supported()}"
+                f"{where}: operator {node.target} is not supported{hint}; supported are {SUPPORTED}"
             )
         call = _Call(node, where, self.constants, self.values)
         kind, fields = rule(call)
@@ -135,9 +139,6 @@ class _Reader:
         paths = [entry[0] for entry in stack.values() if entry[0]]
         path = paths[-1].replace("L['self'].", "") if paths else ""
         return path if path and not path.startswith("L[") else node.name
-
-    def _where(self, node: torch.fx.Node) -> str:
-        return f"layer {self._path(node)!r}"
 
 
 class _Call:
@@ -242,7 +243,9 @@ def _conv2d(call: _Call):
         kernel = weight.shape[2:]
         call.read("padding")
         if padding == "same" and any(k % 2 == 0 for k in kernel):
-            raise Unsupported(f"{call.where}: padding 'same' must have odd kernels, found {kernel}")
+            raise Unsupported(
+                f"{call.where}: padding 'same' must have odd kernels, found {tuple(kernel)}"
+            )
         padding = tuple(k // 2 for k in kernel) if padding == "same" else (0, 0)
     else:
         padding = call.pair("padding")
@@ -422,9 +425,7 @@ _RULES = {
 
 _HINTS = {
     "softmax": " (remove it: the largest output stays the largest)",
-    "_softmax": " (remove it: the largest output stays the largest)",
     "log_softmax": " (remove it: the largest output stays the largest)",
-    "_log_softmax": " (remove it: the largest output stays the largest)",
     "gelu": " (train with ReLU)",
     "silu": " (train with ReLU)",
     "leaky_relu": " (train with ReLU)",

@@ -29,8 +29,8 @@ EXACT = "torch.nn.Flatten, MaxPool2d, ReLU, Identity and Dropout (eval)"
 INSTEAD = {
     "add": "hwgen.nn.Add",
     "iadd": "hwgen.nn.Add",
-    "Linear": "hwgen.nn.Linear",
-    "Conv2d": "hwgen.nn.Conv2d",
+    "Linear": "hwgen.nn.Linear, or hwgen.quantize for a float model",
+    "Conv2d": "hwgen.nn.Conv2d, or hwgen.quantize for a float model",
     "BatchNorm1d": "hwgen.nn.Linear(..., batch_norm=True)",
     "BatchNorm2d": "hwgen.nn.Conv2d(..., batch_norm=True)",
     "ReLU6": "hwgen.nn.Activation",
@@ -228,7 +228,7 @@ class _Translation:
 
     def _exact(self, node: fx.Node, path: str, layer: Layer | None, where: str) -> None:
         """A layer of PyTorch's that keeps the integers; None for one that does nothing."""
-        inputs = self._inputs(node, where)[:1]
+        inputs = self._inputs(node, where, 1)
         if layer is None:
             self.values[node] = inputs[0]
         else:
@@ -239,9 +239,9 @@ class _Translation:
         self.layers[path] = layer
         self.steps.append(Step(node.name, path, inputs))
 
-    def _inputs(self, node: fx.Node, where: str) -> tuple[str, ...]:
+    def _inputs(self, node: fx.Node, where: str, most: int | None = None) -> tuple[str, ...]:
         inputs = []
-        for value in node.args:
+        for value in node.args[:most]:
             if isinstance(value, fx.Node):
                 if value not in self.values:
                     raise Unsupported(f"{where}: input must be a tensor, found {value.name!r}")
@@ -252,12 +252,10 @@ class _Translation:
 
 
 def _not_supported(name: str) -> str:
-    instead = (
-        f"use {INSTEAD[name]}"
-        if name in INSTEAD
-        else (f"supported are the layers of hwgen.nn ({', '.join(layer_classes())}) and {EXACT}")
-    )
-    return f"is not exact in integers; {instead}"
+    if name in INSTEAD:
+        return f"is not exact in integers; use {INSTEAD[name]}"
+    layers = ", ".join(layer_classes())
+    return f"is not supported; supported are the layers of hwgen.nn ({layers}) and {EXACT}"
 
 
 def _max_pool2d(module: nn.MaxPool2d) -> Layer:

@@ -84,14 +84,30 @@ def load_network(path) -> Network:
     path = Path(path)
     document = _read(path)
     try:
-        network = Network.from_description(document["description"])
-        network.load_state_dict(document["state"])
-    except InvalidInput as error:
-        raise InvalidInput(f"{path}: {error}") from None
-    except (KeyError, TypeError, RuntimeError, AttributeError) as error:
-        problem = " ".join(str(error).split())
-        raise InvalidInput(f"{path}: description and tensors must agree: {problem}") from None
+        network = Network.from_description(document.get("description"))
+        _fill(network, document.get("state"))
+    except HwgenError as error:
+        raise type(error)(f"{path}: {error}") from None
     return network.eval()
+
+
+def _fill(network: Network, state) -> None:
+    """Load tensors, or InvalidInput naming the first that does not fit."""
+    wanted = network.state_dict()
+    if not isinstance(state, dict):
+        raise InvalidInput("damaged checkpoint: must hold a state, found none")
+    for name in sorted(set(wanted) | set(state), key=str):
+        want, found = (
+            tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else None
+            for tensor in (wanted.get(name), state.get(name))
+        )
+        if want != found:
+            raise InvalidInput(
+                f"damaged checkpoint: tensor {name!r} must "
+                + (f"have shape {want}" if want is not None else "not be there")
+                + f", found {'none' if found is None else f'shape {found}'}"
+            )
+    network.load_state_dict(state)
 
 
 def _read(path: Path) -> dict:
@@ -104,19 +120,18 @@ def _read(path: Path) -> dict:
     _refuse_other_archives(path)
     try:
         document = torch.load(path, map_location="cpu", weights_only=True)
+    except PermissionError:
+        raise InvalidInput(f"{path}: cannot be read: permission denied") from None
     except pickle.UnpicklingError as error:
-        if "weights" in str(error).lower() and zipfile.is_zipfile(path):
+        if "global" in str(error).lower():
             raise InvalidInput(
                 f"{path}: must hold plain data and tensors only, found pickled code (perhaps a "
                 f"whole module); it was not run; {HOW}"
             ) from None
         raise InvalidInput(f"{path}: must be a checkpoint, found something else; {HOW}") from None
-    except PermissionError:
-        raise InvalidInput(f"{path}: cannot be read: permission denied") from None
-    except Exception as error:  # torch.load raises nearly anything on damaged files
-        problem = (str(error).splitlines() or [type(error).__name__])[0]
+    except Exception:  # torch.load raises nearly anything on damaged files
         raise InvalidInput(
-            f"{path}: must be a checkpoint, found a damaged or foreign file ({problem}); {HOW}"
+            f"{path}: must be a checkpoint, found a damaged or foreign file; {HOW}"
         ) from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InvalidInput(f"{path}: {_foreign(document)}")
@@ -154,6 +169,7 @@ def _refuse_other_archives(path: Path) -> None:
         )
     if any("archive_format" in name or name.endswith("models/model.json") for name in names):
         raise InvalidInput(
-            f"{path}: must be a checkpoint of hwgen, found a program of torch.export; "
-            f"see hwgen.frontend.exported"
+            f"{path}: must be a checkpoint of hwgen, found a program of torch.export, which cannot "
+            f"be read without running code from it; if you trust it, load it with "
+            f"torch.export.load and give it to hwgen.quantize"
         )

@@ -77,7 +77,21 @@ class Conv2d(Weighted):
     def product(self, x, weight, bias=None) -> torch.Tensor:
         return F.conv2d(x, weight, bias, self.stride, self.padding, 1, self.groups)
 
+    def check_input(self, shape: tuple[int, ...]) -> None:
+        if len(shape) != 3 or shape[0] != self.in_channels:
+            raise InvalidInput(
+                f"input must be ({self.in_channels}, height, width), found shape {shape}"
+            )
+        for size, kernel, padding in zip(shape[1:], self.kernel_size, self.padding, strict=True):
+            if size + 2 * padding < kernel:
+                raise InvalidInput(
+                    f"kernel {self.kernel_size} must fit the image of {shape[1]} x {shape[2]} "
+                    f"pixels, padded by {self.padding}"
+                )
+
     def lower(self, lowering: Lowering, *inputs: str) -> str:
+        shape = lowering.type(inputs[0]).shape
+        self.check_input((shape[-1], *shape[:-1]))
         parts = self.deployed(lowering.scale(inputs[0]))
         weights = np.ascontiguousarray(parts.weights.transpose(0, 2, 3, 1))
         return lowering.add(

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..errors import InvalidInput
 from .layer import Lowering, register_layer
 from .weighted import Weighted
 
@@ -44,10 +45,10 @@ class Linear(Weighted):
         scale: str | float = "learned",
         batch_norm: bool = False,
     ) -> None:
-        self_norm = nn.BatchNorm1d(out_features) if batch_norm else None
+        norm = nn.BatchNorm1d(out_features) if batch_norm else None
         weight = torch.empty(out_features, in_features)
         nn.init.kaiming_uniform_(weight, a=5**0.5)
-        super().__init__(weight, bias, bits, per_channel, scale, self_norm)
+        super().__init__(weight, bias, bits, per_channel, scale, norm)
 
     @property
     def in_features(self) -> int:
@@ -60,8 +61,13 @@ class Linear(Weighted):
     def product(self, x, weight, bias=None) -> torch.Tensor:
         return F.linear(x, weight, bias)
 
+    def check_input(self, shape: tuple[int, ...]) -> None:
+        if shape != (self.in_features,):
+            raise InvalidInput(f"input must have {self.in_features} features, found shape {shape}")
+
     def lower(self, lowering: Lowering, *inputs: str) -> str:
         (x,) = inputs
+        self.check_input(lowering.type(x).shape)
         parts = self.deployed(lowering.scale(x))
         weights = parts.weights
         if x in lowering.images:

@@ -85,10 +85,10 @@ class InputQuantizer(Layer):
         return QTensor.of(ints.clamp(self.type.lo, self.type.hi), scale)
 
     def lower(self, lowering: Lowering, *inputs: str) -> str:
-        if self.shape is None:
-            raise InvalidInput("shape must be known: give shape= or an example")
         if inputs:
             raise Unsupported("must be the first layer of the model, found an input to it")
+        if self.shape is None:
+            raise InvalidInput("shape must be known: give shape= or an example")
         shape = (*self.shape[1:], self.shape[0]) if len(self.shape) == 3 else self.shape
         kind = Type(shape, self.type, self.type.lo, self.type.hi, float(self._deployed_scale()))
         return lowering.builder.input(kind, name="x", layer=self.path)

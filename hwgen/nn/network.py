@@ -98,11 +98,16 @@ class Network(nn.Module):
         InvalidInput
             The data is no description, or names layers that do not exist.
         """
+        if not isinstance(description, dict):
+            raise InvalidInput("damaged description: must be a dictionary")
         try:
             layers = {}
             for path, entry in description["layers"].items():
                 arguments = {k: v for k, v in entry.items() if k != "kind"}
-                layers[path] = find_layer(entry["kind"])(**arguments)
+                try:
+                    layers[path] = find_layer(entry["kind"])(**arguments)
+                except HwgenError as error:
+                    raise type(error)(f"layer {path!r}: {error}") from None
             steps = tuple(
                 Step(value, layer, tuple(inputs)) for value, layer, inputs in description["steps"]
             )

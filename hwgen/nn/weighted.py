@@ -109,6 +109,10 @@ class Weighted(Layer):
         """``W x + b``: the layer without quantizers."""
         raise NotImplementedError(f"layer {type(self).__name__} must define product()")
 
+    def check_input(self, shape: tuple[int, ...]) -> None:
+        """Raise InvalidInput unless the layer takes samples of ``shape``, in PyTorch's order."""
+        raise NotImplementedError(f"layer {type(self).__name__} must define check_input()")
+
     def freeze_statistics(self, frozen: bool = True) -> None:
         """Train on with the batch norm's running statistics, as deployed."""
         self.statistics_frozen = frozen
@@ -150,6 +154,7 @@ class Weighted(Layer):
         return self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)
 
     def train_forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.check_input(tuple(x.shape[1:]))
         if self.norm is None:
             return self.product(x, self._fake_weight(self.weight), self.bias)
         norm = self.norm
@@ -233,6 +238,7 @@ class Weighted(Layer):
 
     def eval_forward(self, x) -> QTensor:
         x = require_quantized(x, self.where)
+        self.check_input(tuple(x.shape[1:]))
         parts = self.deployed(x.scale.cpu().numpy())
         ints = x.ints.double()
         weights, bias = (
