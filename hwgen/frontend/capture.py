@@ -7,6 +7,7 @@ taken where the integers pass through them exactly; every attribute that is not 
 
 from __future__ import annotations
 
+import inspect
 import operator
 
 import torch
@@ -167,7 +168,7 @@ class _Translation:
                     f"be registered with hwgen.nn.register_layer"
                 )
             check_module(module, where)
-            self._step(node, path, module, self._inputs(node, where))
+            self._step(node, path, module, self._operands(node, module, where))
             return
         translate = _MODULES.get(type(module))
         if translate is None:
@@ -238,6 +239,19 @@ class _Translation:
         self.values[node] = node.name
         self.layers[path] = layer
         self.steps.append(Step(node.name, path, inputs))
+
+    def _operands(self, node: fx.Node, layer: Layer, where: str) -> tuple[str, ...]:
+        """The inputs of a layer of ``hwgen.nn``: as many values as it takes, nothing else."""
+        count = len(inspect.signature(layer.eval_forward).parameters)
+        if node.kwargs or len(node.args) != count:
+            raise Unsupported(
+                f"{where}: must be called with {count} positional input{'s' * (count > 1)}, found "
+                f"{len(node.args)} and {len(node.kwargs)} by name"
+            )
+        for value in node.args:
+            if not isinstance(value, fx.Node):
+                raise Unsupported(f"{where}: input must be a tensor, found {value!r}")
+        return self._inputs(node, where)
 
     def _inputs(self, node: fx.Node, where: str, most: int | None = None) -> tuple[str, ...]:
         inputs = []

@@ -48,13 +48,12 @@ def save(model: nn.Module, path, example_shape=None, name: str | None = None) ->
     The path.
     """
     path = Path(path)
-    network = capture(model, name or path.stem)
-    network.name = name or path.stem
+    network = capture(model)
     network.lower(example_shape)
     document = {
         "format": FORMAT,
         "version": VERSION,
-        "description": network.describe(),
+        "description": {**network.describe(), "name": name or path.stem},
         "state": {key: value.detach().cpu() for key, value in network.state_dict().items()},
     }
     try:

@@ -246,6 +246,7 @@ class Weighted(Layer):
             for v in (parts.weights, parts.bias)
         )
         row = np.abs(parts.weights).reshape(len(parts.weights), -1).sum(axis=1).max()
-        if float(ints.abs().max()) * float(row) + BIAS_LIMIT >= EXACT_LIMIT:
+        largest = float(ints.abs().max()) if ints.numel() else 0.0
+        if largest * float(row) + BIAS_LIMIT >= EXACT_LIMIT:
             raise Unsupported("accumulator must fit 53 bits; put a hwgen.nn.Activation before")
         return QTensor.of(torch.round(self.product(ints, weights, bias)), parts.scale)

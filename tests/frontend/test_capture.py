@@ -129,6 +129,17 @@ class Wrapped(nn.Module):
         return self.function(self.enter(x))
 
 
+class Calls(nn.Module):
+    """Calls ``layer`` in a way of its own."""
+
+    def __init__(self, layer, way) -> None:
+        super().__init__()
+        self.layer, self.way = layer, way
+
+    def forward(self, x):
+        return self.way(self.layer, x)
+
+
 class Odd(q.Linear):
     """A subclass that nobody registered."""
 
@@ -183,6 +194,9 @@ REFUSED = {
     "second input quantizer": Wrapped(q.InputQuantizer(scale=1.0)),
     "shape unknown": nn.Sequential(q.InputQuantizer(scale=1.0), q.Linear(4, 2)),
     "not calibrated": Wrapped(q.Activation()),
+    "a number to a layer": Wrapped(Calls(q.Add(scale=1.0), lambda f, x: f(x, 1.0))),
+    "one input for two": Wrapped(Calls(q.Add(scale=1.0), lambda f, x: f(x))),
+    "input by name": Wrapped(Calls(q.Add(scale=1.0), lambda f, x: f(x, b=x))),
     "nothing": nn.Sequential(),
     "no module": "model.pt",
 }

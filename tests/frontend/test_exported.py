@@ -220,7 +220,7 @@ def test_result_is_a_network_to_save(tmp_path):
     assert graph.hash == network.lower().hash
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.integers(2, 8), st.integers(2, 8), st.sampled_from(["learned", "power_of_two"]))
 def test_exact_at_all_widths(weight_bits, activation_bits, scale):
     module = trained(Residual(), 3, 9, 9)

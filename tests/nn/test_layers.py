@@ -138,3 +138,17 @@ def test_layers_are_found_by_name():
 def test_interval_is_proven_with_the_actual_table():
     model = nn.Sequential(q.InputQuantizer(4, 1.0, shape=(2,)), q.Sigmoid(4, 4, scale=1.0)).eval()
     assert (lower(model).output_type.lo, lower(model).output_type.hi) == (0, 15)
+
+
+def test_an_empty_batch_goes_through():
+    model = nn.Sequential(
+        q.InputQuantizer(scale=1.0, shape=(2, 4, 4)),
+        q.Conv2d(2, 3, 3),
+        q.Activation(scale=1.0),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        q.Linear(3, 2),
+    ).eval()
+    x = torch.zeros(0, 2, 4, 4)
+    assert integers(model(x)).shape == (0, 2)
+    assert lower(model).run(np.zeros((0, 4, 4, 2), dtype=np.int64)).shape == (0, 2)

@@ -1,0 +1,178 @@
+"""The bundled models keep their promises, and their recipes make them again."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from hwgen import nn as q
+from hwgen import zoo
+from hwgen.errors import InvalidInput
+from hwgen.frontend import checkpoint
+from hwgen.frontend.checkpoint import load_network
+from hwgen.zoo import data
+from hwgen.zoo.training import augment
+
+NAMES = ("digits-cnn", "digits-mlp", "mnist-cnn")
+needs_mnist = pytest.mark.skipif(not data.have_mnist(), reason="MNIST is not there (HWGEN_DATA)")
+ALL = [pytest.param(n, marks=needs_mnist) if n.startswith("mnist") else n for n in NAMES]
+
+
+def test_names():
+    assert zoo.names() == NAMES
+    assert sum(zoo.checkpoint(name).stat().st_size for name in NAMES) < 1 << 20
+    with pytest.raises(InvalidInput, match="the zoo holds digits-cnn, digits-mlp, mnist-cnn, not"):
+        zoo.load("lenet")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_promise_is_kept_over_the_whole_test_set(name):
+    graph, (x, labels) = zoo.load(name), zoo.test_data(name)
+    assert x.shape[1:] == graph.input_type.shape
+    assert zoo.accuracy(graph, x, labels) >= zoo.recipe(name).PROMISE
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_pytorch_gives_the_same_integers(name):
+    graph, (x, _) = zoo.load(name), zoo.test_data(name)
+    x = x[:400]
+    network = load_network(zoo.checkpoint(name))
+    nchw = torch.as_tensor(x.transpose(0, 3, 1, 2) if x.ndim == 4 else x)
+    assert np.array_equal(q.integers(network(nchw)), graph.run(graph.quantize(x)))
+
+
+def test_digits_mlp_is_four_bits_and_pure_shifts():
+    graph = zoo.load("digits-mlp")
+    assert [node.type.size for node in graph.nodes if node.op.name == "dense"] == [32, 32, 10]
+    for node in graph.nodes:
+        if node.op.name == "dense":
+            assert node.op.weights.bits == 4
+        if node.op.name in ("requantize", "input"):
+            assert node.type.element.width == 4
+        if node.op.name == "requantize":
+            assert np.all(node.op.multiplier.array == 1)
+
+
+def test_digits_cnn_is_residual():
+    kinds = {node.op.name for node in zoo.load("digits-cnn").nodes}
+    assert kinds >= {"conv2d", "add", "max_pool2d", "avg_pool2d", "requantize", "flatten", "dense"}
+
+
+def test_mnist_cnn_is_small():
+    graph = zoo.load("mnist-cnn")
+    weighted = [node for node in graph.nodes if hasattr(node.op, "weights")]
+    assert sum(node.op.weights.values.array.size for node in weighted) < 20_000
+    costs = [
+        node.op.cost(*graph.operands(node), schedule=node.op.schedules(*graph.operands(node))[0])
+        for node in weighted
+    ]
+    assert sum(cost.multiplications for cost in costs) < 300_000
+    assert any(getattr(node.op, "groups", 1) > 1 for node in weighted)
+
+
+def test_inputs_are_the_pixels():
+    graph, (x, _) = zoo.load("digits-cnn"), zoo.test_data("digits-cnn")
+    images, _ = data.digits_test()
+    assert np.array_equal(graph.quantize(x)[..., 0], images)
+
+
+def test_held_out_digits_are_the_documented_split():
+    sklearn = pytest.importorskip("sklearn.datasets")
+    digits = sklearn.load_digits()
+    images, labels = data.digits_test()
+    rest, rest_labels = data.digits_train()
+    assert images.shape == (359, 8, 8)
+    assert len(images) + len(rest) == len(digits.images) == 1797
+    every = {image.tobytes() for image in digits.images.astype(np.uint8)}
+    held_out = {image.tobytes() for image in images}
+    assert held_out <= every
+    assert not held_out & {image.tobytes() for image in rest}
+    counts = np.bincount(labels)
+    assert np.array_equal(counts, np.round(np.bincount(digits.target) / 5))
+    assert np.array_equal(counts + np.bincount(rest_labels), np.bincount(digits.target))
+
+
+def test_measuring_needs_no_sklearn():
+    code = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "from hwgen import zoo; x, y = zoo.test_data('digits-mlp')\n"
+        "print(zoo.accuracy(zoo.load('digits-mlp'), x, y))\n"
+        "from hwgen.zoo.data import digits_train\n"
+        "try: digits_train()\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    accuracy, error = done.stdout.splitlines()
+    assert float(accuracy) >= 0.97
+    assert error.startswith("InvalidInput training on digits needs scikit-learn")
+
+
+def test_listing_needs_no_torch():
+    code = (
+        "import sys; from hwgen import zoo; print(zoo.names()); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@needs_mnist
+def test_mnist_is_the_known_one():
+    import hashlib
+
+    images, labels = data.mnist("train")
+    assert images.shape == (60_000, 28, 28)
+    assert labels[:5].tolist() == [5, 0, 4, 1, 9]
+    assert data.mnist("test")[0].shape == (10_000, 28, 28)
+    raw = gzip.decompress((data.data_folder() / "mnist/train-images-idx3-ubyte.gz").read_bytes())
+    assert hashlib.md5(raw).hexdigest() == "6bbc9ace898e44ae57da46a324031adb"
+
+
+def test_missing_and_damaged_data(monkeypatch, tmp_path):
+    monkeypatch.setenv("HWGEN_DATA", str(tmp_path))
+    assert not data.have_mnist()
+    with pytest.raises(InvalidInput, match="no such file; set HWGEN_DATA"):
+        data.mnist("test")
+    bad = tmp_path / "bad.gz"
+    for content in (
+        b"",
+        b"not gzip",
+        gzip.compress(b"\1\2\3"),
+        gzip.compress(b"\0\0\x08\1\0\0\0\7ab"),
+    ):
+        bad.write_bytes(content)
+        with pytest.raises(InvalidInput, match="must be an IDX file"):
+            data.read_idx(bad)
+    good = tmp_path / "good"
+    good.write_bytes(b"\0\0\x08\2\0\0\0\2\0\0\0\3abcdef")
+    assert data.read_idx(good).tolist() == [[97, 98, 99], [100, 101, 102]]
+
+
+def test_augmentation_moves_a_little():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.zeros(200, 1, 9, 9)
+    x[:, 0, 4, 4] = 1.0
+    still = augment(x, generator, degrees=0, shift=0, zoom=0)
+    assert torch.allclose(still, x, atol=1e-5)
+    moved = augment(x, generator, degrees=10, shift=1.5, zoom=0.1)
+    grid = torch.arange(9.0) - 4
+    mass = moved.sum((1, 2, 3))
+    offset = (moved.sum((1, 3)) * grid).sum(1) / mass
+    assert 1.0 < float(offset.abs().max()) < 2.0
+    assert abs(float(offset.mean())) < 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", ["digits-mlp", "digits-cnn"])
+def test_recipe_keeps_the_promise(name, tmp_path):
+    calls = []
+    recipe = zoo.recipe(name)
+    model = recipe.train(lambda done, total, words: calls.append((done, total, words)))
+    assert calls[-1][0] == calls[-1][1]
+    graph = checkpoint.load(checkpoint.save(model, tmp_path / "again.pt"))
+    x, labels = zoo.test_data(name)
+    assert zoo.accuracy(graph, x, labels) >= recipe.PROMISE
