@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,9 +32,9 @@ class Job:
     Attributes
     ----------
     folder
-        Holds ``design.json``, ``scenarios.json`` and the beats ``in-<index>.npy``; afterwards
-        ``done-<index>.json`` with ``out-<index>.npy``, or ``fault-<index>.json``; and while it
-        runs ``heartbeat``.
+        Holds ``design.json``, ``scenarios.json``, the beats ``in-<index>.npy`` and the process id
+        of the ``owner``; afterwards ``done-<index>.json`` with ``out-<index>.npy``, or
+        ``fault-<index>.json``; and while it runs ``heartbeat``.
     design
         Its timing and streams.
     scenarios
@@ -50,6 +51,7 @@ class Job:
         replace(design, folder=folder).save()
         text = json.dumps([asdict(scenario) for scenario in scenarios])
         (folder / "scenarios.json").write_text(text, encoding="utf-8")
+        (folder / "owner").write_text(str(os.getpid()), encoding="utf-8")
         for index, scenario in enumerate(scenarios):
             noise = np.random.default_rng(scenario.seed) if scenario.stalls else None
             beats = pack_bytes(np.asarray(x)[: scenario.frames], design.input, noise)
@@ -82,6 +84,14 @@ class Job:
         """Leave a sign of life."""
         text = f"{index} {driver.cycle} {len(driver.ends)}"
         (self.folder / "heartbeat").write_text(text, encoding="utf-8")
+
+    def abandoned(self) -> bool:
+        """Whether the process that wants the result has died."""
+        try:
+            os.kill(int((self.folder / "owner").read_text(encoding="utf-8")), 0)
+        except (OSError, ValueError):
+            return True
+        return False
 
     def heartbeat(self) -> tuple[int, ...]:
         """The last sign of life: scenario, cycle, frames that came out; empty before the first."""
