@@ -26,7 +26,7 @@ class ArgmaxLayer(StreamComponent):
         return max(1, -(-levels // _LEVELS_PER_STAGE))
 
     def timing(self):
-        return [timing.Pipeline(self._tree_stages + 1, beats=self.inputs[0].beats)]
+        return [timing.Pipeline(self._tree_stages), timing.Accumulate(self.inputs[0].beats)]
 
     def elaborate(self, platform):
         m = Module()

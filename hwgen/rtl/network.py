@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -21,6 +22,7 @@ from .lib.flow import Fork, Queue, Repack
 __all__ = ["Network"]
 
 _UNBOUNDED = 1 << 32
+_SLACKS = (0, 2, 8, 32, 128, 512)
 
 
 @dataclass(frozen=True)
@@ -58,17 +60,24 @@ class Network(wiring.Component):
         In cycles; see :class:`hwgen.rtl.design.Design`.
     """
 
+    _MustUse__silence = True  # networks are also made for their timing alone
+
     def __init__(self, graph: Graph, schedules: Mapping[str, Schedule]) -> None:
         self._graph = graph
         self._schedules = schedules
         self._instances: list[_Instance] = []
         self._components: dict[str, StreamComponent] = {}
         # Queues behind forks: without a bound at first, then as deep as that was seen to need.
+        # Rarely a branch also has to take a beat before any other can use it.
         self._build(depths=None)
-        (self.interval, self.latency), depths = self._measure()
-        if depths:
-            self._build(depths)
-            (self.interval, self.latency), _ = self._measure()
+        measured, depths = self._measure()
+        free = measured.interval
+        for slack in _SLACKS if depths else ():
+            self._build({name: depth + (slack if depth else 0) for name, depth in depths.items()})
+            measured, _ = self._measure()
+            if measured.interval == free:
+                break
+        self.interval, self.latency = measured.interval, measured.latency
         super().__init__(
             {
                 "i": In(stream.Signature(lanes_layout(self.input))),
@@ -166,7 +175,7 @@ class Network(wiring.Component):
             branch = _Wire(fork, port, wire.shape)
             queue = f"{name}_queue{k}"
             depth = depths[queue] if depths is not None else _UNBOUNDED
-            if depth > 1:  # a beat that only passes through needs no queue
+            if depth:
                 component = Queue(wire.shape, depth)
                 self._instances.append(_Instance(queue, component, (branch,), ("o",)))
                 branch = _Wire(queue, "o", wire.shape)
@@ -175,8 +184,8 @@ class Network(wiring.Component):
 
     # -- timing ------------------------------------------------------------------------------
 
-    def _measure(self) -> tuple[tuple[int, int], dict[str, int]]:
-        """(interval, latency), and the most that every queue held."""
+    def timing_links(self) -> tuple[list[timing.Link], dict[str, timing.Queue]]:
+        """The network's handshakes, fresh; and those of the queues that have no bound yet."""
         links: list[timing.Link] = []
         ends: dict[tuple[str, str], tuple[int, int]] = {("", "i"): (-1, 0)}
         queues: dict[str, timing.Queue] = {}
@@ -192,8 +201,31 @@ class Network(wiring.Component):
             links.append(timing.Link(models[-1], origins, outputs=len(instance.outputs)))
             for k, port in enumerate(instance.outputs):
                 ends[instance.name, port] = (len(links) - 1, k)
-        result = timing.measure(links, self.output.beats)
-        return result, {name: queue.most for name, queue in queues.items()}
+        return links, queues
+
+    def _measure(self) -> tuple[timing.Measured, dict[str, int]]:
+        """Interval and latency, and how deep the queues without a bound have to be."""
+        links, queues = self.timing_links()
+        measured = timing.measure(links, self.input.beats, self.output.beats)
+        return measured, self._depths(queues)
+
+    def _depths(self, queues: dict[str, timing.Queue]) -> dict[str, int]:
+        """How many beats every queue behind a fork must hold so that no other branch waits for it.
+
+        A branch lags behind by the beats that it has not taken yet and the fastest branch has.
+        The fork offers one more to all.
+        """
+        forks: dict[str, list[str]] = {}
+        for name in queues:
+            forks.setdefault(name.rpartition("_")[0], []).append(name)
+        depths = {}
+        for names in forks.values():
+            left = np.array([queues[name].left for name in names])
+            first = left.min(axis=0)
+            for name, own in zip(names, left, strict=True):
+                lag = int((np.arange(len(first)) - np.searchsorted(own, first, "right")).max()) + 1
+                depths[name] = lag + 1 if lag else 0
+        return depths
 
     # -- hardware ----------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ class Fork(wiring.Component):
         super().__init__({"i": In(signature), **{f"o{k}": Out(signature) for k in range(outputs)}})
 
     def timing(self):
-        return [timing.Fork(self._outputs)]
+        return [timing.Fork()]
 
     def elaborate(self, platform):
         m = Module()

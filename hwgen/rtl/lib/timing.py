@@ -1,52 +1,80 @@
-"""Handshake behaviour without data: exact intervals, latencies and queue depths before any Verilog.
+"""Handshakes without data: exact intervals, latencies and queue depths before any Verilog.
 
-Every component describes when it takes and gives beats as a small state machine. A network of
-them, stepped cycle by cycle, tells the interval and the latency that simulation must measure,
-and how deep the queues of a residual connection have to be.
+Every component of a network takes and gives its beats in order, so that the cycle of each
+handshake follows from those of earlier ones: a chain of three registers takes beat k no sooner than
+beat k - 3 has left, and offers it three cycles after it was taken. Components work these rules out
+beat by beat, each as far as it can with what its neighbours have told so far; cycles in which
+nothing is handed over cost nothing. (Timed event graphs: Baccelli, Cohen, Olsder, Quadrat,
+"Synchronization and Linearity", 1992, chapter 2.)
 """
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 from ...errors import HwgenError
 
-__all__ = ["Fork", "Link", "Pipeline", "Queue", "Repack", "Timing", "measure"]
+__all__ = [
+    "Accumulate",
+    "Channel",
+    "Fork",
+    "Join",
+    "Link",
+    "Measured",
+    "Pipeline",
+    "Queue",
+    "Repack",
+    "Timing",
+    "frame_ends",
+    "measure",
+]
 
-_STUCK = 1 << 16  # cycles without a handshake after which a network counts as blocked
+# What `Timing.run` did, as bits.
+TOOK, GAVE = 1, 2
+
+
+class Channel:
+    """A stream between two components: in which cycles beats are offered, and taken.
+
+    Attributes
+    ----------
+    offers
+        By the producer: for every beat that is still to be taken, the first cycle in which it
+        could be shown. It is shown then, or right after the beat before it was taken.
+    takes
+        By the consumer: for every beat of which the producer has not heard yet, the cycle of its
+        handshake.
+    last
+        Cycle of the last handshake; -1 before the first.
+    """
+
+    __slots__ = ("last", "offers", "takes")
+
+    def __init__(self) -> None:
+        self.offers: deque[int] = deque()
+        self.takes: deque[int] = deque()
+        self.last = -1
 
 
 class Timing:
-    """One component's handshakes.
+    """The handshakes of one component.
 
-    In every cycle ``valid`` is asked first, in the order of the stream, then ``ready``, against
-    it; then ``step`` tells which handshakes took place. All take and give one bool a port.
+    Attributes
+    ----------
+    sources, sinks
+        The channels at its inputs and outputs.
     """
 
-    def valid(self, i_valid: list[bool]) -> list[bool]:
-        """Which outputs hold a beat."""
+    sources: list[Channel]
+    sinks: list[Channel]
+
+    def run(self) -> int:
+        """Go on as far as the channels allow; tells whether beats were TOOK, GAVE or both."""
         raise NotImplementedError
-
-    def ready(self, i_valid: list[bool], o_ready: list[bool]) -> list[bool]:
-        """Which inputs would be taken."""
-        raise NotImplementedError
-
-    def step(self, taken: list[bool], given: list[bool]) -> None:
-        """The clock edge."""
-        raise NotImplementedError
-
-    def quiet(self) -> int:
-        """Cycles, this one included, in which nothing changes at the ports if no beat moves.
-
-        1 is always right. A component that is busy with itself answers more, and is then told
-        of the cycles that were passed over by ``skip``.
-        """
-        return 1 << 62
-
-    def skip(self, cycles: int) -> None:
-        """As many cycles without a handshake; at most ``quiet()``."""
 
 
 class Pipeline(Timing):
@@ -56,117 +84,210 @@ class Pipeline(Timing):
     ----------
     depth
         Registers, 1 or more.
-    beats
-        Beats that become one: only the last of so many reaches the output (1: all do).
     """
 
-    def __init__(self, depth: int, beats: int = 1, inputs: int = 1) -> None:
-        self._full = [False] * depth
-        self._beats = beats
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self._room = depth
+
+    def run(self):
+        (source,), (sink,) = self.sources, self.sinks
+        offers, freed, room, depth = source.offers, sink.takes, self._room, self.depth
+        last, moved = source.last, 0
+        while offers and (room or freed):
+            cycle = offers.popleft()
+            if cycle <= last:
+                cycle = last + 1
+            if room:
+                room -= 1
+            else:
+                free = freed.popleft()
+                if free > cycle:
+                    cycle = free
+            last = cycle
+            source.takes.append(cycle)
+            sink.offers.append(cycle + depth)
+            moved = TOOK | GAVE
+        source.last, self._room = last, room
+        return moved
+
+
+class Join(Timing):
+    """One register that takes a beat of every input at once."""
+
+    def __init__(self) -> None:
+        self._room = 1
+
+    def run(self):
+        (sink,) = self.sinks
+        moved = 0
+        while all(source.offers for source in self.sources) and (self._room or sink.takes):
+            cycle = max(max(s.offers.popleft(), s.last + 1) for s in self.sources)
+            if self._room:
+                self._room = 0
+            else:
+                cycle = max(cycle, sink.takes.popleft())
+            for source in self.sources:
+                source.takes.append(cycle)
+                source.last = cycle
+            sink.offers.append(cycle + 1)
+            moved = TOOK | GAVE
+        return moved
+
+
+class Accumulate(Timing):
+    """One register in which ``beats`` beats become one."""
+
+    def __init__(self, beats: int) -> None:
+        self.beats = beats
         self._count = 0
-        self._marks: list[bool] = [False] * depth
-        self._inputs = inputs
-        self._moves = [False] * depth
+        self._free: int | None = 0  # from when on the register is free, if that is known
 
-    def valid(self, i_valid):
-        return [self._full[-1]]
-
-    def ready(self, i_valid, o_ready):
-        move = o_ready[0]
-        for k in reversed(range(len(self._full))):
-            move = not self._full[k] or move
-            self._moves[k] = move
-        return [
-            move and all(v for j, v in enumerate(i_valid) if j != i) for i in range(self._inputs)
-        ]
-
-    def step(self, taken, given):
-        for k in reversed(range(len(self._full))):
-            if self._moves[k]:
-                if k:
-                    self._full[k], self._marks[k] = self._full[k - 1], self._marks[k - 1]
-                else:
-                    self._full[0] = taken[0]
-                    if taken[0]:
-                        self._count = (self._count + 1) % self._beats
-                        self._marks[0] = self._count == 0
-                if k == len(self._full) - 1 and not self._marks[k]:
-                    self._full[k] = False
-
-    def quiet(self):
-        # Anything but a full or empty tail is still moving.
-        full = self._full
-        settled = all(full[k + 1] or not full[k] for k in range(len(full) - 1))
-        return 1 << 62 if settled else 1
-
-    def skip(self, cycles):
-        if self.quiet() == 1:
-            for _ in range(cycles):
-                self.ready([False] * self._inputs, [False])
-                self.step([False] * self._inputs, [False])
+    def run(self):
+        (source,), (sink,) = self.sources, self.sinks
+        moved = 0
+        while source.offers:
+            if self._free is None:
+                if not sink.takes:
+                    break
+                self._free = sink.takes.popleft()
+            source.last = max(source.offers.popleft(), source.last + 1, self._free)
+            source.takes.append(source.last)
+            moved |= TOOK
+            self._count += 1
+            if self._count == self.beats:
+                self._count, self._free = 0, None
+                sink.offers.append(source.last + 1)
+                moved |= GAVE
+        return moved
 
 
 class Repack(Timing):
     """``gather`` beats become one, then one becomes ``scatter``; one of the two is 1."""
 
     def __init__(self, gather: int, scatter: int) -> None:
-        self._gather, self._scatter = gather, scatter
+        self.gather, self.scatter = gather, scatter
         self._count = 0
-        self._left = 0
+        self._owed = 0  # beats of which it is not known when they were taken
 
-    def valid(self, i_valid):
-        return [self._left > 0]
-
-    def ready(self, i_valid, o_ready):
-        room = self._left == 0 or (self._left == 1 and o_ready[0])
-        return [self._count < self._gather - 1 or room]
-
-    def step(self, taken, given):
-        if given[0]:
-            self._left -= 1
-        if taken[0]:
+    def run(self):
+        (source,), (sink,) = self.sources, self.sinks
+        moved = 0
+        while source.offers:
+            cycle = max(source.offers[0], source.last + 1)
+            last = self._count == self.gather - 1
+            if last and self._owed:
+                # Only the end of a group needs the output register.
+                if len(sink.takes) < self._owed:
+                    break
+                for _ in range(self._owed):
+                    free = sink.takes.popleft()
+                cycle = max(cycle, free)
+            source.offers.popleft()
+            source.last = cycle
+            source.takes.append(cycle)
+            moved |= TOOK
             self._count += 1
-            if self._count == self._gather:
-                self._count = 0
-                self._left = self._scatter
+            if last:
+                self._count, self._owed = 0, self.scatter
+                sink.offers.extend([cycle + 1] * self.scatter)
+                moved |= GAVE
+        return moved
 
 
 class Queue(Timing):
-    """A queue of ``depth`` beats; None: of any length, recording the most it held."""
+    """A queue of ``depth`` beats, or of any length (None).
+
+    Attributes
+    ----------
+    left
+        For every beat of a queue of any length the cycle in which it left.
+    """
 
     def __init__(self, depth: int | None) -> None:
-        self._depth = depth
-        self._count = 0
-        self.most = 0
+        self.depth = depth
+        self._room = depth or 0
+        self.left: list[int] = []
 
-    def valid(self, i_valid):
-        return [self._count > 0]
-
-    def ready(self, i_valid, o_ready):
-        return [self._depth is None or self._count < self._depth]
-
-    def step(self, taken, given):
-        self._count += taken[0] - given[0]
-        self.most = max(self.most, self._count)
+    def run(self):
+        (source,), (sink,) = self.sources, self.sinks
+        moved = 0
+        if self.depth is None:
+            self.left.extend(sink.takes)
+            sink.takes.clear()
+        while source.offers and (self.depth is None or self._room or sink.takes):
+            cycle = max(source.offers.popleft(), source.last + 1)
+            if self._room:
+                self._room -= 1
+            elif self.depth is not None:
+                cycle = max(cycle, sink.takes.popleft() + 1)
+            source.last = cycle
+            source.takes.append(cycle)
+            sink.offers.append(cycle + 1)
+            moved = TOOK | GAVE
+        return moved
 
 
 class Fork(Timing):
     """One stream to several readers, each of which takes a beat when it can."""
 
-    def __init__(self, outputs: int) -> None:
-        self._done = [False] * outputs
+    def __init__(self) -> None:
+        self._offered = False
 
-    def valid(self, i_valid):
-        return [i_valid[0] and not done for done in self._done]
+    def run(self):
+        (source,) = self.sources
+        moved = 0
+        while True:
+            if self._offered:
+                if not all(sink.takes for sink in self.sinks):
+                    return moved
+                source.last = max(sink.takes.popleft() for sink in self.sinks)
+                source.takes.append(source.last)
+                self._offered = False
+                moved |= TOOK
+            if not source.offers:
+                return moved
+            cycle = max(source.offers.popleft(), source.last + 1)
+            for sink in self.sinks:
+                sink.offers.append(cycle)
+            self._offered = True
+            moved |= GAVE
 
-    def ready(self, i_valid, o_ready):
-        return [all(r or d for r, d in zip(o_ready, self._done, strict=True))]
 
-    def step(self, taken, given):
-        if taken[0]:
-            self._done = [False] * len(self._done)
-        else:
-            self._done = [d or g for d, g in zip(self._done, given, strict=True)]
+class _Source(Timing):
+    """Always valid, for ``supply`` beats."""
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+        self.supply = 0
+
+    def run(self):
+        (sink,) = self.sinks
+        if self.first is None and sink.takes:
+            self.first = sink.takes[0]
+        sink.takes.clear()
+        if not self.supply:
+            return 0
+        sink.offers.extend([0] * self.supply)
+        self.supply = 0
+        return GAVE
+
+
+class _Sink(Timing):
+    """Always ready, up to ``wanted`` beats."""
+
+    def __init__(self) -> None:
+        self.wanted = 0
+
+    def run(self):
+        (source,) = self.sources
+        moved = 0
+        while source.offers and self.wanted:
+            source.last = max(source.offers.popleft(), source.last + 1)
+            source.takes.append(source.last)
+            self.wanted -= 1
+            moved = TOOK
+        return moved
 
 
 @dataclass
@@ -178,76 +299,112 @@ class Link:
     outputs: int = 1
 
 
-def measure(links: list[Link], out_beats: int) -> tuple[int, int]:
-    """Interval and latency of a network, source always valid and sink always ready.
+class _Worklist:
+    """Components that may be able to go on, each at most once, in the order in which they were met."""
 
-    Parameters
+    def __init__(self, models: list[Timing]) -> None:
+        producer = {id(c): k for k, model in enumerate(models) for c in model.sinks}
+        consumer = {id(c): k for k, model in enumerate(models) for c in model.sources}
+        self.models = models
+        self._woken = []  # by model and by what it did: the neighbours that may go on
+        for model in models:
+            before = [producer[id(channel)] for channel in model.sources]
+            after = [consumer[id(channel)] for channel in model.sinks]
+            self._woken.append(([], before, after, before + after))
+        self._waiting = deque(range(len(models)))
+        self._listed = [True] * len(models)
+
+    def run(self, *more: int) -> None:
+        """Until none can go on; ``more`` are looked at, too."""
+        waiting, listed, woken = self._waiting, self._listed, self._woken
+        for index in more:
+            listed[index] = True
+            waiting.append(index)
+        while waiting:
+            index = waiting.popleft()
+            listed[index] = False
+            moved = self.models[index].run()
+            for neighbour in woken[index][moved]:
+                if not listed[neighbour]:
+                    listed[neighbour] = True
+                    waiting.append(neighbour)
+
+
+def _connect(links: list[Link], source: _Source, sink: _Sink) -> list[Timing]:
+    """Put channels between the models; neighbouring pipelines are one, of as many registers."""
+    outs = [[Channel() for _ in range(link.outputs)] for link in links]
+    entry = Channel()
+    models: list[Timing] = [source]
+    source.sources, source.sinks = [], [entry]
+    last: dict[int, Pipeline] = {}  # by output channel, the pipeline that feeds it
+    for link, sinks in zip(links, outs, strict=True):
+        model = link.model
+        model.sources = [outs[at][port] if at >= 0 else entry for at, port in link.inputs]
+        model.sinks = sinks
+        if type(model) is Pipeline:
+            feeder = last.get(id(model.sources[0]))
+            if feeder is not None:
+                feeder.depth += model.depth
+                feeder._room += model.depth
+                feeder.sinks = sinks
+                model = feeder
+            else:
+                models.append(model)
+            last[id(sinks[0])] = model
+        else:
+            models.append(model)
+    sink.sources, sink.sinks = [outs[-1][0]], []
+    return [*models, sink]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How fast a network is, source always valid and sink always ready.
+
+    Attributes
     ----------
-    links
-        In topological order; the last one's output 0 is the network's.
-    out_beats
-        Beats of a frame at the sink.
-
-    Returns
-    -------
     interval
         Cycles between the ends of frames once three in a row are equal.
     latency
         Cycles from the edge that takes the first beat to the edge that gives the last one of
         the first frame.
     """
-    readers: list[list[tuple[int, int]]] = [[(-1, 0)] * link.outputs for link in links]
-    source = (-1, 0)
-    for index, link in enumerate(links):
-        for port, (origin, output) in enumerate(link.inputs):
-            if origin < 0:
-                source = (index, port)
-            else:
-                readers[origin][output] = (index, port)
-    count = len(links)
-    valids: list[list[bool]] = [[] for _ in links]
-    i_valids: list[list[bool]] = [[] for _ in links]
-    readies: list[list[bool]] = [[] for _ in links]
-    steps: list[tuple[list[bool], list[bool]]] = [([], []) for _ in links]
-    ends: deque[int] = deque(maxlen=4)
-    cycle = given = stuck = 0
-    first: int | None = None
-    latency = 0
-    while stuck < _STUCK:
-        for index, link in enumerate(links):
-            i_valids[index] = [
-                origin < 0 or valids[origin][output] for origin, output in link.inputs
-            ]
-            valids[index] = link.model.valid(i_valids[index])
-        moved = False
-        for index in reversed(range(count)):
-            o_ready = [r < 0 or readies[r][p] for r, p in readers[index]]
-            readies[index] = links[index].model.ready(i_valids[index], o_ready)
-            taken = [v and r for v, r in zip(i_valids[index], readies[index], strict=True)]
-            out = [v and r for v, r in zip(valids[index], o_ready, strict=True)]
-            steps[index] = taken, out
-            moved = moved or any(taken) or any(out)
-        if first is None and readies[source[0]][source[1]]:
-            first = cycle
-        if valids[-1][0]:
-            given += 1
-            if given % out_beats == 0:
-                ends.append(cycle)
-                if given == out_beats:
-                    latency = cycle - (first or 0)
-                gaps = {b - a for a, b in itertools.pairwise(ends)}
-                if len(ends) == 4 and len(gaps) == 1:
-                    return gaps.pop(), latency
-        jump = 1
-        if not moved:
-            jump = min(link.model.quiet() for link in links)
-        stuck = 0 if moved else stuck + 1
-        if jump > 1:
-            jump = min(jump, 1 << 40)
-            for link in links:
-                link.model.skip(jump)
-        else:
-            for link, (taken, out) in zip(links, steps, strict=True):
-                link.model.step(taken, out)
-        cycle += jump
-    raise HwgenError("internal error: the streams of this network block each other")
+
+    interval: int
+    latency: int
+
+
+def frame_ends(links: list[Link], in_beats: int, out_beats: int) -> Iterator[int]:
+    """For every frame, the cycle in which its last beat leaves; 0 is the network's first handshake.
+
+    The source is always valid, the sink always ready.
+
+    Parameters
+    ----------
+    links
+        In topological order, the models fresh; the last one's output 0 is the network's.
+    in_beats, out_beats
+        Beats of a frame at both ends.
+    """
+    source, sink = _Source(), _Sink()
+    models = _connect(links, source, sink)
+    work = _Worklist(models)
+    while True:
+        # Frames that come later have no influence on this one.
+        source.supply = in_beats
+        sink.wanted = out_beats
+        work.run(0, len(models) - 1)
+        if sink.wanted:
+            raise HwgenError("internal error: the streams of this network block each other")
+        yield sink.sources[0].last - (source.first or 0)
+
+
+def measure(links: list[Link], in_beats: int, out_beats: int) -> Measured:
+    """Interval and latency of a network; parameters as for :func:`frame_ends`."""
+    ends: list[int] = []
+    for end in frame_ends(links, in_beats, out_beats):
+        ends.append(end)
+        gaps = np.diff(ends[-4:]).tolist()
+        if len(gaps) == 3 and len(set(gaps)) == 1:
+            break
+    return Measured(gaps[0], ends[0])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from amaranth import Const, Module, Mux, Signal, signed
 from amaranth.lib.memory import Memory
 
 from ...ops.lib.window import Window
 from ..design import StreamShape
 from .component import StreamComponent, element_shape
-from .timing import Timing
+from .timing import GAVE, TOOK, Timing
 
 __all__ = ["WindowGenerator", "WindowTiming"]
 
@@ -141,9 +140,8 @@ class WindowGenerator(StreamComponent):
         if stride == 1:
             m.d.comb += hit.eq((at >= first) & (at <= first + count - 1))
         else:
-            with m.Switch(at):
-                with m.Case(*(first + k * stride for k in range(count))):
-                    m.d.comb += hit.eq(1)
+            with m.Switch(at), m.Case(*(first + k * stride for k in range(count))):
+                m.d.comb += hit.eq(1)
         return hit
 
     @staticmethod
@@ -192,44 +190,58 @@ def _first_corner(w: Window) -> tuple[int, int]:
 
 
 class WindowTiming(Timing):
-    """The handshakes of a :class:`WindowGenerator`."""
+    """The handshakes of a :class:`WindowGenerator`.
+
+    Attributes
+    ----------
+    takes, emits
+        For every step of a frame, whether it takes a beat and whether it completes a window.
+    """
 
     def __init__(self, window: Window, folds: int) -> None:
         w = window
         top, left = _first_corner(w)
-        takes, emits = [], []
+        self.takes: list[bool] = []
+        self.emits: list[bool] = []
         for n in range(w.steps):
             row, column = divmod(n, w.row)
-            takes += [row < w.height and column < w.width] * folds
+            self.takes += [row < w.height and column < w.width] * folds
             (r, r_left), (c, c_left) = (
                 divmod(top + w.padding[0], w.stride[0]),
                 divmod(left + w.padding[1], w.stride[1]),
             )
             hit = not r_left and not c_left and 0 <= r < w.out_height and 0 <= c < w.out_width
-            emits += [hit] * folds
+            self.emits += [hit] * folds
             left += 1
             if left == w.row - w.padding[1]:
                 left, top = -w.padding[1], top + 1
-        self._takes = np.array(takes)
-        self._emits = np.array(emits)
         self._at = 0
-        self._o_valid = False
-        self._moves = True
+        self._cycle = -1  # of the last step
+        self._shown = False  # a window was shown, and it is not known yet when it was taken
 
-    def valid(self, i_valid):
-        return [self._o_valid]
-
-    def ready(self, i_valid, o_ready):
-        self._moves = not self._o_valid or o_ready[0]
-        return [bool(self._moves and self._takes[self._at])]
-
-    def step(self, taken, given):
-        if not self._moves:
-            return
-        self._o_valid = False
-        if taken[0] or not self._takes[self._at]:
-            self._o_valid = bool(self._emits[self._at])
-            self._at = (self._at + 1) % len(self._takes)
-
-    def quiet(self):
-        return 1 << 62 if self._o_valid or self._takes[self._at] else 1
+    def run(self):
+        (source,), (sink,) = self.sources, self.sinks
+        offers, freed = source.offers, sink.takes
+        at, cycle, shown, moved = self._at, self._cycle, self._shown, 0
+        while not shown or freed:
+            following = cycle + 1
+            if self.takes[at]:
+                if not offers:
+                    break
+                following = max(following, offers.popleft(), source.last + 1)
+                if shown:
+                    following = max(following, freed.popleft())
+                source.last = following
+                source.takes.append(following)
+                moved |= TOOK
+            elif shown:
+                following = max(following, freed.popleft())
+            cycle, shown = following, self.emits[at]
+            if shown:
+                sink.offers.append(cycle + 1)
+                moved |= GAVE
+            at += 1
+            if at == len(self.takes):
+                at = 0
+        self._at, self._cycle, self._shown = at, cycle, shown
+        return moved

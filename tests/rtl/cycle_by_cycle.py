@@ -1,0 +1,232 @@
+"""Handshakes stepped cycle by cycle: the plain reference for :mod:`hwgen.rtl.lib.timing`.
+
+In every cycle ``valid`` is asked first, in the order of the stream, then ``ready``, against it; then
+``step`` tells which handshakes took place. All take and give one bool a port.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+
+from hwgen.rtl.lib import timing
+from hwgen.rtl.lib.mac_timing import MacTiming
+from hwgen.rtl.lib.window import WindowTiming
+
+__all__ = ["measure", "stepped"]
+
+
+class Pipeline:
+    """An elastic pipeline; only the last of every ``beats`` beats leaves it."""
+
+    def __init__(self, depth, beats=1, inputs=1):
+        self.full = [False] * depth
+        self.marks = [False] * depth
+        self.moves = [False] * depth
+        self.beats, self.inputs, self.count = beats, inputs, 0
+
+    def valid(self, i_valid):
+        return [self.full[-1]]
+
+    def ready(self, i_valid, o_ready):
+        move = o_ready[0]
+        for k in reversed(range(len(self.full))):
+            move = not self.full[k] or move
+            self.moves[k] = move
+        return [
+            move and all(v for j, v in enumerate(i_valid) if j != i) for i in range(self.inputs)
+        ]
+
+    def step(self, taken, given):
+        for k in reversed(range(len(self.full))):
+            if self.moves[k]:
+                if k:
+                    self.full[k], self.marks[k] = self.full[k - 1], self.marks[k - 1]
+                else:
+                    self.full[0] = taken[0]
+                    if taken[0]:
+                        self.count = (self.count + 1) % self.beats
+                        self.marks[0] = self.count == 0
+                if k == len(self.full) - 1 and not self.marks[k]:
+                    self.full[k] = False
+
+
+class Repack:
+    def __init__(self, gather, scatter):
+        self.gather, self.scatter = gather, scatter
+        self.count = self.left = 0
+
+    def valid(self, i_valid):
+        return [self.left > 0]
+
+    def ready(self, i_valid, o_ready):
+        room = self.left == 0 or (self.left == 1 and o_ready[0])
+        return [self.count < self.gather - 1 or room]
+
+    def step(self, taken, given):
+        self.left -= given[0]
+        if taken[0]:
+            self.count += 1
+            if self.count == self.gather:
+                self.count = 0
+                self.left = self.scatter
+
+
+class Queue:
+    def __init__(self, depth):
+        self.depth, self.count = depth, 0
+
+    def valid(self, i_valid):
+        return [self.count > 0]
+
+    def ready(self, i_valid, o_ready):
+        return [self.depth is None or self.count < self.depth]
+
+    def step(self, taken, given):
+        self.count += taken[0] - given[0]
+
+
+class Fork:
+    def __init__(self, outputs):
+        self.done = [False] * outputs
+
+    def valid(self, i_valid):
+        return [i_valid[0] and not done for done in self.done]
+
+    def ready(self, i_valid, o_ready):
+        return [all(r or d for r, d in zip(o_ready, self.done, strict=True))]
+
+    def step(self, taken, given):
+        if taken[0]:
+            self.done = [False] * len(self.done)
+        else:
+            self.done = [d or g for d, g in zip(self.done, given, strict=True)]
+
+
+class Window:
+    def __init__(self, takes, emits):
+        self.takes, self.emits = takes, emits
+        self.at, self.o_valid, self.moves = 0, False, True
+
+    def valid(self, i_valid):
+        return [self.o_valid]
+
+    def ready(self, i_valid, o_ready):
+        self.moves = not self.o_valid or o_ready[0]
+        return [self.moves and self.takes[self.at]]
+
+    def step(self, taken, given):
+        if not self.moves:
+            return
+        self.o_valid = False
+        if taken[0] or not self.takes[self.at]:
+            self.o_valid = self.emits[self.at]
+            self.at = (self.at + 1) % len(self.takes)
+
+
+class Mac:
+    """The states of :class:`hwgen.rtl.lib.mac_array.MacArray`, by their names there."""
+
+    def __init__(self, folding):
+        self.folding = folding
+        self.depth = self.limit = folding.rows * folding.row_beats
+        self.ahead = self.at = 0
+        self.last = [False] * folding.stages
+        self.o_valid, self.enable = False, True
+        self.needs = self._needs()
+
+    def _needs(self):
+        """For every step of a frame the beat that it reads; None in the padding."""
+        f, w = self.folding, self.folding.window
+        needs = []
+        for turns in itertools.product(*(range(loop.turns) for loop in f.loops)):
+            turn = dict(zip((loop.name for loop in f.loops), turns, strict=True))
+            row = turn["row"] * w.stride[0] + turn["kernel_row"] - w.padding[0]
+            column = turn["column"] * w.stride[1] + turn["kernel_column"] - w.padding[1]
+            fold = turn["group"] * f.loops[-1].turns + turn["channel"]
+            beat = (row * w.width + column) * f.position_beats + fold
+            needs.append(beat if 0 <= row < w.height and 0 <= column < w.width else None)
+        return needs
+
+    def valid(self, i_valid):
+        return [self.o_valid]
+
+    def ready(self, i_valid, o_ready):
+        self.enable = not (self.last[-1] and self.o_valid and not o_ready[0])
+        return [self.ahead < self.limit]
+
+    def step(self, taken, given):
+        f = self.folding
+        if given[0]:
+            self.o_valid = False
+        ahead = self.ahead + taken[0]
+        if self.enable:
+            if self.last[-1]:
+                self.o_valid = True
+            last = False
+            need = self.needs[self.at]
+            if need is None or need < self.ahead:
+                self.at += 1
+                last = self.at % f.sums == 0
+                row_steps = len(self.needs) // f.window.out_height
+                if self.at == len(self.needs):
+                    self.at = 0
+                    ahead -= f.frame_beats
+                    self.limit = self.depth
+                elif self.at % row_steps == 0:
+                    row = self.at // row_steps
+                    keep = max(0, row * f.window.stride[0] - f.window.padding[0])
+                    self.limit = self.depth + keep * f.row_beats
+            self.last = [last, *self.last[:-1]]
+        self.ahead = ahead
+
+
+def stepped(model: timing.Timing, outputs: int = 1, inputs: int = 1):
+    """The reference of a (fresh) timing model."""
+    if isinstance(model, MacTiming):
+        return Mac(model.folding)
+    if isinstance(model, WindowTiming):
+        return Window(model.takes, model.emits)
+    return {
+        timing.Pipeline: lambda: Pipeline(model.depth),
+        timing.Join: lambda: Pipeline(1, inputs=inputs),
+        timing.Accumulate: lambda: Pipeline(1, beats=model.beats),
+        timing.Repack: lambda: Repack(model.gather, model.scatter),
+        timing.Queue: lambda: Queue(model.depth),
+        timing.Fork: lambda: Fork(outputs),
+    }[type(model)]()
+
+
+def measure(links: list[timing.Link], out_beats: int, frames: int, most_cycles: int = 1 << 20):
+    """The cycles of the first handshake at the source, and of the last of every frame at the sink."""
+    models = [stepped(link.model, link.outputs, len(link.inputs)) for link in links]
+    readers = [[None] * link.outputs for link in links]
+    for index, link in enumerate(links):
+        for port, (origin, output) in enumerate(link.inputs):
+            if origin >= 0:
+                readers[origin][output] = (index, port)
+            else:
+                source = (index, port)
+    first, ends, given = None, [], 0
+    for cycle in range(most_cycles):
+        valids, i_valids, readies, steps = [], [], [None] * len(links), [None] * len(links)
+        for link, model in zip(links, models, strict=True):
+            i_valids.append([at < 0 or valids[at][port] for at, port in link.inputs])
+            valids.append(model.valid(i_valids[-1]))
+        for index in reversed(range(len(links))):
+            o_ready = [r is None or readies[r[0]][r[1]] for r in readers[index]]
+            readies[index] = models[index].ready(i_valids[index], o_ready)
+            taken = [v and r for v, r in zip(i_valids[index], readies[index], strict=True)]
+            out = [v and r for v, r in zip(valids[index], o_ready, strict=True)]
+            steps[index] = taken, out
+        if first is None and readies[source[0]][source[1]]:
+            first = cycle
+        if valids[-1][0]:
+            given += 1
+            if given % out_beats == 0:
+                ends.append(cycle)
+                if len(ends) == frames:
+                    return first, ends
+        for model, (taken, out) in zip(models, steps, strict=True):
+            model.step(taken, out)
+    return first, ends

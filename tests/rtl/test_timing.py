@@ -1,0 +1,96 @@
+"""Declared interval and latency: beat by beat equals cycle by cycle."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwgen.errors import HwgenError
+from hwgen.rtl.lib import timing
+from hwgen.rtl.network import Network
+from tests.rtl import cycle_by_cycle
+from tests.rtl.draw import networks
+
+FRAMES = 5
+
+
+def check(network: Network) -> None:
+    links, _ = network.timing_links()
+    first, ends = cycle_by_cycle.measure(links, network.output.beats, FRAMES)
+    links, _ = network.timing_links()
+    fast = timing.frame_ends(links, network.input.beats, network.output.beats)
+    assert list(itertools.islice(fast, FRAMES)) == [end - first for end in ends]
+    assert network.latency == ends[0] - first
+
+
+@settings(max_examples=60)
+@given(networks())
+def test_networks(drawn) -> None:
+    check(Network(*drawn))
+
+
+@pytest.mark.slow
+@settings(max_examples=3000)
+@given(networks())
+def test_many_networks(drawn) -> None:
+    check(Network(*drawn))
+
+
+@st.composite
+def chains(draw) -> list[timing.Link]:
+    """Components in a row that no network would have so: every rule against every other."""
+    models = []
+    for _ in range(draw(st.integers(1, 6))):
+        small = draw(st.integers(1, 4))
+        make = draw(
+            st.sampled_from(
+                [
+                    lambda n: timing.Pipeline(n),
+                    lambda n: timing.Accumulate(n),
+                    lambda n: timing.Repack(n, 1),
+                    lambda n: timing.Repack(1, n),
+                    lambda n: timing.Queue(n),
+                    lambda n: timing.Fork(),
+                    lambda n: timing.Join(),
+                ]
+            )
+        )
+        models.append((make, small))
+    return models
+
+
+@settings(max_examples=200)
+@given(chains())
+def test_chains(parts) -> None:
+    def links() -> list[timing.Link]:
+        return [
+            timing.Link(make(n), [(k - 1, 0)] if k else [(-1, 0)])
+            for k, (make, n) in enumerate(parts)
+        ]
+
+    gathered = scattered = 1
+    for link in links():
+        if isinstance(link.model, timing.Accumulate):
+            gathered *= link.model.beats
+        if isinstance(link.model, timing.Repack):
+            gathered *= link.model.gather
+            scattered *= link.model.scatter
+    in_beats, out_beats = gathered * 6, scattered * 6
+    first, ends = cycle_by_cycle.measure(links(), out_beats, 3)
+    fast = timing.frame_ends(links(), in_beats, out_beats)
+    assert list(itertools.islice(fast, 3)) == [end - first for end in ends]
+
+
+def test_blocked_networks_are_found() -> None:
+    # One branch needs four beats before it gives one; the other cannot hold them.
+    links = [
+        timing.Link(timing.Fork(), [(-1, 0)], outputs=2),
+        timing.Link(timing.Repack(4, 1), [(0, 0)]),
+        timing.Link(timing.Repack(1, 4), [(1, 0)]),
+        timing.Link(timing.Join(), [(2, 0), (0, 1)]),
+    ]
+    with pytest.raises(HwgenError, match="block each other"):
+        timing.measure(links, 4, 4)
