@@ -108,6 +108,7 @@ class _Translation:
 
     def __init__(self, model: nn.Module, graph: fx.Graph) -> None:
         self.model, self.graph = model, graph
+        self.paths = {path for path, _ in model.named_modules()}
         self.values: dict[fx.Node, str] = {}
         self.batch_sizes: set[fx.Node] = set()
         self.shapes: set[fx.Node] = set()
@@ -174,6 +175,8 @@ class _Translation:
         if translate is None:
             raise Unsupported(f"{where}: {_not_supported(type(module).__name__)}")
         check_module(module, where)
+        if getattr(module, "inplace", False):
+            self._check_inplace(node, where)
         self._exact(node, path, translate(module), where)
 
     def _call_function(self, node: fx.Node) -> None:
@@ -184,7 +187,9 @@ class _Translation:
         elif function is operator.getitem and node.args[0] in self.shapes and node.args[1] == 0:
             self.batch_sizes.add(node)
         elif function in _FUNCTIONS:
-            self._exact(node, node.name, _FUNCTIONS[function](node, where), where)
+            if node.kwargs.get("inplace") or any(a is True for a in node.args[1:]):
+                self._check_inplace(node, where)
+            self._exact(node, self._free(node.name), _FUNCTIONS[function](node, where), where)
         elif function is torch.flatten:
             self._flatten(node, where)
         elif function is torch.reshape:
@@ -202,9 +207,9 @@ class _Translation:
         elif name in ("view", "reshape"):
             self._reshape(node, where)
         elif name == "relu":
-            self._exact(node, node.name, ReLU(), where)
+            self._exact(node, self._free(node.name), ReLU(), where)
         elif name == "contiguous":
-            self._exact(node, node.name, None, where)
+            self._exact(node, self._free(node.name), None, where)
         else:
             raise Unsupported(f"{where}: {_not_supported(name)}")
 
@@ -215,7 +220,7 @@ class _Translation:
             raise Unsupported(
                 f"{where}: must flatten from axis 1 to the last, not {start} to {end}"
             )
-        self._exact(node, node.name, Flatten(), where)
+        self._exact(node, self._free(node.name), Flatten(), where)
 
     def _reshape(self, node: fx.Node, where: str) -> None:
         sizes = node.args[1:]
@@ -225,7 +230,35 @@ class _Translation:
             raise Unsupported(
                 f"{where}: must have the form view(x.size(0), -1); use torch.flatten(x, 1)"
             )
-        self._exact(node, node.name, Flatten(), where)
+        self._exact(node, self._free(node.name), Flatten(), where)
+
+    def _check_inplace(self, node: fx.Node, where: str) -> None:
+        """Refuse to overwrite a value that something else reads, also through another view."""
+        source = node
+        while source.all_input_nodes and (source is node or self._is_view(source)):
+            source = source.all_input_nodes[0]
+            if len([user for user in source.users if user not in self.batch_sizes]) > 1:
+                raise Unsupported(
+                    f"{where}: inplace must be False where the input is read again, found True"
+                )
+
+    def _is_view(self, node: fx.Node) -> bool:
+        if node.op == "call_module":
+            module = self.model.get_submodule(str(node.target))
+            return isinstance(
+                module, nn.Flatten | nn.ReLU | nn.Identity | nn.Dropout | nn.Dropout2d
+            )
+        return node.target in (
+            *("flatten", "view", "reshape", "contiguous"),
+            *(torch.flatten, torch.reshape, F.relu, F.dropout),
+        )
+
+    def _free(self, name: str) -> str:
+        """A path for a function, which no module of the user's has."""
+        taken, path, count = {*self.layers, *self.paths}, name, 2
+        while path in taken:
+            path, count = f"{name}_{count}", count + 1
+        return path
 
     def _exact(self, node: fx.Node, path: str, layer: Layer | None, where: str) -> None:
         """A layer of PyTorch's that keeps the integers; None for one that does nothing."""

@@ -98,6 +98,33 @@ def test_a_shared_layer_and_an_unused_one():
     assert [n.name for n in lower(model).nodes] == ["x", "fc", "act", "fc_2", "act_2"]
 
 
+def test_functions_and_layers_of_one_name_stay_apart():
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.enter, self.fc = q.InputQuantizer(), q.Linear(5, 5)
+            self.relu, self.relu_2 = q.Activation(3, signed=True), q.Activation(2)
+
+        def forward(self, x):
+            return self.relu(F.relu(self.relu_2(F.relu(self.fc(self.enter(x))))))
+
+    model = prepared(Model(), 5)
+    check_equal(model, 5)
+    kinds = [node.op.name for node in lower(model).nodes]
+    assert kinds == ["input", "dense", "clip", "requantize", "clip", "requantize"]
+
+
+def test_in_place_where_nothing_else_reads():
+    model = nn.Sequential(
+        q.InputQuantizer(),
+        q.Linear(5, 4),
+        nn.ReLU(inplace=True),
+        nn.Dropout(inplace=True),
+        q.Activation(),
+    )
+    check_equal(prepared(model, 5), 5)
+
+
 def test_the_mode_of_the_model_is_kept():
     model = Residual()
     prepared(model, 3, 4, 6).train()
@@ -197,6 +224,10 @@ REFUSED = {
     "a number to a layer": Wrapped(Calls(q.Add(scale=1.0), lambda f, x: f(x, 1.0))),
     "one input for two": Wrapped(Calls(q.Add(scale=1.0), lambda f, x: f(x))),
     "input by name": Wrapped(Calls(q.Add(scale=1.0), lambda f, x: f(x, b=x))),
+    "in place": Wrapped(Calls(q.Add(scale=1.0), lambda f, x: f(F.relu(x, inplace=True), x))),
+    "in place, a view": Wrapped(
+        Calls(q.Add(scale=1.0), lambda f, x: f(F.relu(x.flatten(1), inplace=True), x.flatten(1)))
+    ),
     "nothing": nn.Sequential(),
     "no module": "model.pt",
 }
