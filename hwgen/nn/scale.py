@@ -74,7 +74,11 @@ class Scale(nn.Module):
         exponent = self.log2.detach().cpu().double().numpy()
         if not np.all(np.isfinite(exponent)):
             raise InvalidInput("scale must be finite, found NaN or infinity; train again")
-        return np.exp2(np.rint(exponent) if self.mode == "power_of_two" else exponent)
+        if self.mode == "power_of_two":
+            return np.exp2(np.rint(exponent))
+        # Exponentials differ in the last bit between machines; in single precision they do not,
+        # so that one checkpoint gives one graph everywhere.
+        return np.exp2(exponent).astype(np.float32).astype(np.float64)
 
 
 def fake_quantize(x: torch.Tensor, scale: torch.Tensor, lo: int, hi: int) -> torch.Tensor:
