@@ -46,8 +46,6 @@ def cli() -> None:
     help="Hardware of one layer: spatial, or folded:PExSIMD. Repeatable.",
 )
 @click.option("--vectors", type=Path, help="Samples to verify on: integers, .npy.")
-@click.option("--calibrate", type=Path, help="Calibration samples for a float .pt2: reals, .npy.")
-@click.option("--labels", type=Path, help="Labels of the calibration samples, .npy.")
 @click.option("--simulator", type=click.Choice(SIMULATORS), help="Engine that checks the Verilog.")
 @click.option("--no-verify", is_flag=True, help="Emit without comparing.")
 @click.option("--force", is_flag=True, help="Replace whatever lies in the build folder.")
@@ -59,8 +57,6 @@ def compile(
     cycles: int | None,
     choices: tuple[str, ...],
     vectors: Path | None,
-    calibrate: Path | None,
-    labels: Path | None,
     simulator: str | None,
     no_verify: bool,
     force: bool,
@@ -68,25 +64,23 @@ def compile(
 ) -> None:
     """Compile MODEL to Verilog and C, and show both equal to PyTorch.
 
-    MODEL is a checkpoint written by hwgen.save, a graph (.ir.json), a float program written by
-    torch.export.save (.pt2, with --calibrate), or the name of a model of the zoo. The build folder
-    appears only when every form is verified.
+    MODEL is a checkpoint written by hwgen.save, a graph (.ir.json), or the name of a model of the
+    zoo. The build folder appears only when every form is verified. A plain float module becomes
+    a checkpoint in Python: network, report = hwgen.quantize(module, calibration), then hwgen.save.
 
     \b
     Examples:
       hwgen compile digits-mlp
       hwgen compile model.pt -o build/m --target c
       hwgen compile model.pt -o build/m --cycles 2000 --schedule fc1=folded:4x16
-      hwgen compile float.pt2 -o build/f --calibrate samples.npy
     """
     from .compiler import compile as compile_model
     from .report.progress import Console
     from .report.table import layer_table, print_checks, summary
 
     reporter = Console()
-    source = _quantized(model, calibrate, labels, reporter) if calibrate else model
     build = compile_model(
-        source,
+        model,
         out or Path("build") / Path(model).name.split(".")[0],
         target=target,
         cycles=cycles,
@@ -291,20 +285,6 @@ def _load_array(path: Path, option: str):
         raise InvalidInput(f"{option} {path}: no such file") from None
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{option} {path}: must be an .npy file of numbers: {error}") from None
-
-
-def _quantized(model: str, calibrate: Path, labels: Path | None, reporter):
-    """The graph of a float program after post-training quantization."""
-    from .frontend.exported import load_exported, quantize
-
-    with reporter.step("post-training quantization"):
-        network, figures = quantize(
-            load_exported(model),
-            _load_array(calibrate, "--calibrate"),
-            labels=_load_array(labels, "--labels") if labels else None,
-        )
-    print(figures)
-    return network.lower()
 
 
 def _samples(build, count: int | None, golden_inputs):

@@ -48,8 +48,8 @@ def compile(
     Parameters
     ----------
     source
-        A graph, or anything that :func:`hwgen.load` takes. Where it is a checkpoint, PyTorch's own
-        result is compared as well.
+        A graph, a module of ``hwgen.nn`` layers, or anything that :func:`hwgen.load` takes. Where it
+        is a module or a checkpoint, PyTorch's own result is compared as well.
     out
         The build folder. It appears only when everything is verified; an earlier build of the same
         model is replaced.
@@ -86,14 +86,14 @@ def compile(
         simulator = _usable_engine(simulator)
     checks: list[Check] = []
     with reporter.step("reading the network"):
-        original = source if isinstance(source, Graph) else load(source)
+        original = _read(source)
         _check_destination(out, original.name, force)
         x = golden_inputs(original, VECTORS) if samples is None else original.check_input(samples)
         if not len(x):
             raise InvalidInput("samples must hold one sample or more, found none")
         expected = original.run(x)
-        if not isinstance(source, Graph) and verify:
-            checks += _check_torch(find_source(source), original, x, expected)
+        if verify:
+            checks += _check_torch(source, original, x, expected)
     with reporter.step("passes and schedules"):
         graph = run_passes(original, Path(dump_ir) if dump_ir is not None else None)
         compare(original, "graph after all passes", x, expected, graph.run(x), _rerun)
@@ -136,13 +136,27 @@ def _rerun(part: Graph, x: np.ndarray) -> np.ndarray:
 # -- the forms --------------------------------------------------------------------------------
 
 
-def _check_torch(path: Path, graph: Graph, x, expected) -> list[Check]:
-    """PyTorch's eval forward on the same samples, where the source is a checkpoint."""
-    if path.is_dir() or path.name.endswith(".ir.json"):
+def _read(source) -> Graph:
+    if isinstance(source, Graph):
+        return source
+    if isinstance(source, str | Path):
+        return load(source)
+    from .frontend.module import lower
+
+    return lower(source)
+
+
+def _check_torch(source, graph: Graph, x, expected) -> list[Check]:
+    """PyTorch's eval forward on the same samples, where the source has one."""
+    if isinstance(source, Graph):
         return []
+    if isinstance(source, str | Path):
+        source = find_source(source)
+        if source.is_dir() or source.name.endswith(".ir.json"):
+            return []
     from .frontend.evaluate import evaluate
 
-    got = evaluate(path, graph, x)
+    got = evaluate(source, graph, x)
 
     def rerun(part: Graph, x: np.ndarray) -> np.ndarray:
         raise Unsupported("PyTorch's forward gives its last value only")

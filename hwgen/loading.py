@@ -37,10 +37,11 @@ def load(source: str | Path) -> Graph:
         from .ir.serialize import load_graph
 
         return load_graph(path)
+    # torch.export's .pt2 would be read by unpickling, which can run code from the file.
     if path.suffix in (".onnx", ".pt2", ".h5", ".keras", ".tflite"):
         raise Unsupported(
-            f"{path}: a {path.suffix} file cannot be lowered as it is; expected {KINDS}. "
-            f"A float PyTorch module goes through hwgen.quantize(module, calibration)"
+            f"{path}: a {path.suffix} file cannot be read; expected {KINDS}. In Python a float "
+            f"PyTorch module becomes a checkpoint by hwgen.quantize(module, calibration) and hwgen.save"
         )
     from .frontend.checkpoint import load as load_checkpoint
 

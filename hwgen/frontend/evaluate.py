@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..ir.graph import Graph
 from ..nn import integers
@@ -14,13 +15,13 @@ from .checkpoint import load_network
 __all__ = ["evaluate"]
 
 
-def evaluate(path: str | Path, graph: Graph, x: np.ndarray) -> np.ndarray:
-    """The eval forward of a checkpoint's network.
+def evaluate(model: nn.Module | str | Path, graph: Graph, x: np.ndarray) -> np.ndarray:
+    """The eval forward of a model or of a checkpoint's network.
 
     Parameters
     ----------
-    path
-        The checkpoint.
+    model
+        A module of ``hwgen.nn`` layers, or a checkpoint.
     graph
         Its graph: for the scale and layout of the input.
     x
@@ -30,9 +31,13 @@ def evaluate(path: str | Path, graph: Graph, x: np.ndarray) -> np.ndarray:
     -------
     int64 array of shape (batch, *output shape), channels last.
     """
-    network = load_network(path)
+    network = model if isinstance(model, nn.Module) else load_network(model)
     real = torch.from_numpy(x.astype(np.float64) * np.asarray(graph.input_type.scale))
     if real.ndim == 4:
         real = real.permute(0, 3, 1, 2).contiguous()
-    with torch.no_grad():
-        return integers(network(real))
+    training = network.training
+    try:
+        with torch.no_grad():
+            return integers(network.eval()(real))
+    finally:
+        network.train(training)
