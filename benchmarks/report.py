@@ -87,7 +87,8 @@ def environment() -> str:
         f"- {datetime.date.today().isoformat()}",
         f"- {', '.join(versions)}",
         f"- Python {platform.python_version()}, {', '.join(tools)}, {yosys_version()}",
-        f"- {_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        f"- {_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
+        f"load average {os.getloadavg()[0]:.1f} at the start",
     ]
     return "\n".join(lines)
 
