@@ -315,6 +315,8 @@ def _warn_of_damage(build) -> None:
 
 def main() -> None:
     """Entry point: runs a command; errors become one line and an exit code."""
+    # Tables and progress lines keep their order where both go into one file.
+    sys.stdout.reconfigure(line_buffering=True)
     try:
         code = cli.main(prog_name="hwgen", standalone_mode=False)
     except HwgenError as error:
