@@ -106,21 +106,22 @@ class WindowGenerator(StreamComponent):
         width = len(self.i.payload.as_value())
         data = self.i.payload.as_value()
         at = -1
-        offsets = {
-            ((kh - 1 - r) * w.row + (kw - 1 - c)) * folds: (r, c)
-            for r in range(kh)
-            for c in range(kw)
-        }
-        for offset in sorted(offsets):
-            r, c = offsets[offset]
-            data = self._delay(m, data, offset - at, step, width, f"{r}_{c}")
+        # Where a row is shorter than the kernel, several positions are equally many steps back.
+        offsets: dict[int, list[tuple[int, int]]] = {}
+        for r in range(kh):
+            for c in range(kw):
+                back = ((kh - 1 - r) * w.row + (kw - 1 - c)) * folds
+                offsets.setdefault(back, []).append((r, c))
+        for offset, positions in sorted(offsets.items()):
+            data = self._delay(m, data, offset - at, step, width, "{}_{}".format(*positions[-1]))
             at = offset
-            tap = Signal.like(self.i.payload, name=f"tap_{r}_{c}")
-            m.d.comb += tap.as_value().eq(data)
-            for lane in range(lanes):
-                index = (r * kw + c) * lanes + lane
-                hidden = ~(rows[r] & columns[c])
-                m.d.comb += self.o.payload[index].eq(Mux(hidden, fill, tap[lane]))
+            for r, c in positions:
+                tap = Signal.like(self.i.payload, name=f"tap_{r}_{c}")
+                m.d.comb += tap.as_value().eq(data)
+                for lane in range(lanes):
+                    index = (r * kw + c) * lanes + lane
+                    hidden = ~(rows[r] & columns[c])
+                    m.d.comb += self.o.payload[index].eq(Mux(hidden, fill, tap[lane]))
         return m
 
     @staticmethod
