@@ -364,7 +364,8 @@ class Measured:
     Attributes
     ----------
     interval
-        Cycles between the ends of frames once three in a row are equal.
+        Cycles between the ends of frames in steady state, which is reached when their gaps have
+        repeated three times; the longest of the gaps if they differ.
     latency
         Cycles from the edge that takes the first beat to the edge that gives the last one of
         the first frame.
@@ -404,7 +405,9 @@ def measure(links: list[Link], in_beats: int, out_beats: int) -> Measured:
     ends: list[int] = []
     for end in frame_ends(links, in_beats, out_beats):
         ends.append(end)
-        gaps = np.diff(ends[-4:]).tolist()
-        if len(gaps) == 3 and len(set(gaps)) == 1:
-            break
-    return Measured(gaps[0], ends[0])
+        gaps = np.diff(ends).tolist()
+        # Buffers of several frames can make gaps that alternate, such as 5, 6, 5, 6.
+        for period in range(1, len(gaps) // 3 + 1):
+            if gaps[-2 * period :] == 2 * gaps[-3 * period : -2 * period]:
+                return Measured(max(gaps[-period:]), ends[0])
+    raise AssertionError("frames do not end")
