@@ -23,7 +23,8 @@ from .top import render_top
 __all__ = ["emit"]
 
 # The writer's default output has `always @*` blocks that never run at time 0 in Icarus;
-# after `proc` there are only assignments and clocked blocks.
+# after `proc` there are only assignments and clocked blocks. A nameless net that is driven in parts
+# by an assignment from itself looks like a combinational loop to Verilator: `splitnets` parts it.
 _YOSYS_SCRIPT = """
 import sys
 from pyosys import libyosys as ys
@@ -33,6 +34,8 @@ for command in (
     "proc",
     "memory_collect",
     "opt_expr",
+    "opt_clean",
+    "splitnets -driver w:$*",
     "opt_clean",
     f"write_verilog -noattr {sys.argv[2]}",
 ):

@@ -45,6 +45,10 @@ class TestConv2d(OpTests):
         conv((3, 3, 4), (4, 2, 2, 2), groups=2),
         conv((3, 4, 3), (5, 1, 1, 3)),
         conv((3, 4, 2), (2, 3, 4, 2)),
+        # Kernels that are larger than the image on one side or both.
+        conv((3, 1, 2), (2, 3, 3, 2), padding=(1, 1)),
+        conv((1, 2, 2), (2, 3, 3, 1), padding=(1, 1), groups=2),
+        conv((2, 2, 1), (1, 3, 3, 1), padding=(2, 2), stride=(2, 1), lo=-8, hi=7),
         # One pixel.
         conv((1, 1, 1), (1, 1, 1, 1)),
         # Padding widens an interval without zero.

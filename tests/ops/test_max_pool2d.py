@@ -24,6 +24,9 @@ class TestMaxPool2d(OpTests):
         Case(MaxPool2d((2, 2), (2, 2)), Type.of((5, 5, 1), -8, 7)),
         Case(MaxPool2d((3, 3), (2, 2), (1, 1)), Type.of((5, 4, 3), -8, -1)),
         Case(MaxPool2d((3, 2), (1, 3), (1, 1)), Type.of((3, 5, 1), 0, 1)),
+        # A kernel larger than the image; a constant image.
+        Case(MaxPool2d((3, 3), (1, 1), (1, 1)), Type.of((2, 2, 1), -128, 127)),
+        Case(MaxPool2d((1, 2), (1, 3), (0, 1)), Type.of((5, 4, 1), -7, -7)),
         # The whole image, and single pixels.
         Case(MaxPool2d((3, 4), (1, 1)), Type.of((3, 4, 2), 0, 255)),
         Case(MaxPool2d((1, 1), (1, 1)), Type.of((2, 2, 2), 0, 3)),
