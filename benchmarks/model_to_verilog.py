@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from . import networks
-from .generators import NAMES, version
+from .generators import FORMS, NAMES, version
 from .measure import REPEATS, ChildFailed, cpu_seconds, run_child
 from .report import Table, number
 
@@ -23,8 +23,7 @@ NOTES = (
 )
 
 
-def job(generator, case: networks.Case, folder: Path) -> dict:
-    form = generator.FORMS[0]
+def job(generator, case: networks.Case, folder: Path, form: str) -> dict:
     start = cpu_seconds()
     emitted = generator.emit(case.graph, form, folder / "out")
     seconds = cpu_seconds() - start
@@ -51,7 +50,9 @@ def run(progress: Callable[[str], None]) -> list[Table]:
                 results = []
                 for k in range(REPEATS):
                     progress(f"model to Verilog, {network}, {name}, {k + 1} of {REPEATS}")
-                    results.append(run_child("model_to_verilog", name, network))
+                    results.append(
+                        run_child("model_to_verilog", name, network, form=FORMS[name][0])
+                    )
             except ChildFailed as error:
                 table.add(name, f"failed: {error}")
                 continue

@@ -14,9 +14,16 @@ import numpy as np
 
 from hwgen.ir.graph import Graph
 
-__all__ = ["NAMES", "Emitted", "Generator", "find", "version"]
+__all__ = ["FORMS", "NAMES", "Emitted", "Generator", "find", "version"]
 
-NAMES = ("hwgen", "alkaid", "da4ml")
+# The ways in which each can lay out a network, its default first. alkaid's three-input adders suit
+# its own target's synthesis; Yosys has no use for them.
+FORMS = {
+    "hwgen": ("pipelined",),
+    "alkaid": ("pipelined", "combinational", "combinational, no ternary adders"),
+    "da4ml": ("pipelined", "combinational"),
+}
+NAMES = tuple(FORMS)
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -36,7 +43,7 @@ class Emitted:
     latency
         Registers on the way from input to output, in clocks; None where there are none.
     adders
-        Additions of two values; those of constants (biases, rounding) are not counted.
+        Counts the additions of two values; those of constants (biases, rounding) are left out.
     simulate
         Compiles the design and returns what runs it: a batch of samples to a batch of outputs.
     """
@@ -45,23 +52,18 @@ class Emitted:
     sources: tuple[Path, ...]
     form: str
     latency: int | None
-    adders: int
+    adders: Callable[[], int]
     simulate: Callable[[], Run]
 
 
 class Generator(Protocol):
-    """The module of a generator.
-
-    ``FORMS`` are the names of the ways in which it can lay out a network, its default first.
-    """
-
-    FORMS: tuple[str, ...]
+    """The module of a generator."""
 
     def prepare(self, x: np.ndarray) -> np.ndarray:
         """Samples in the element type that the generator likes best."""
 
     def emit(self, graph: Graph, form: str, folder: Path) -> Emitted:
-        """Write the Verilog of ``graph`` into ``folder``."""
+        """Write the Verilog of ``graph`` into ``folder``; ``form`` is one of ``FORMS``."""
 
     def interpreter(self, graph: Graph) -> Run:
         """The generator's own integer interpreter of ``graph``, on one thread."""

@@ -14,10 +14,8 @@ from hwgen.ir.graph import Graph
 from . import Emitted, Run
 from .tracing import ADDITIONS, apply, fixed_point, prepare
 
-__all__ = ["FORMS", "emit", "interpreter", "prepare"]
+__all__ = ["emit", "interpreter", "prepare"]
 
-# Three-input adders suit its own target's synthesis; Yosys has no use for them.
-FORMS = ("pipelined", "combinational", "combinational, no ternary adders")
 CUTOFF = 5  # delay units a pipeline stage
 
 
@@ -47,7 +45,7 @@ def emit(graph: Graph, form: str, folder: Path) -> Emitted:
         sources=(*own, *sorted((source / "static").glob("*.v"))),
         form=f"pipelined, cutoff {CUTOFF}, no stalls" if cutoff > 0 else form,
         latency=1 + int(model.latency) if cutoff > 0 else None,  # it leaves out the input register
-        adders=sum(op.opcode in ADDITIONS for op in logic.ops),
+        adders=lambda: sum(op.opcode in ADDITIONS for op in logic.ops),
         simulate=simulate,
     )
 

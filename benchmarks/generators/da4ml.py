@@ -14,9 +14,8 @@ from hwgen.ir.graph import Graph
 from . import Emitted, Run
 from .tracing import ADDITIONS, apply, fixed_point, prepare
 
-__all__ = ["FORMS", "emit", "interpreter", "prepare"]
+__all__ = ["emit", "interpreter", "prepare"]
 
-FORMS = ("pipelined", "combinational")
 CUTOFF = 5  # delay units a pipeline stage
 
 
@@ -46,7 +45,7 @@ def emit(graph: Graph, form: str, folder: Path) -> Emitted:
         sources=(*own, *sorted((source / "static").glob("*.v"))),
         form=f"pipelined, cutoff {CUTOFF}, no stalls" if cutoff > 0 else form,
         latency=1 + sum("_stage" in p.stem for p in own) if cutoff > 0 else None,
-        adders=sum(op.opcode in ADDITIONS for op in logic.ops),
+        adders=lambda: sum(op.opcode in ADDITIONS for op in logic.ops),
         simulate=simulate,
     )
 

@@ -17,8 +17,6 @@ from hwgen.sim.verilated import VerilatedSimulator
 
 from . import Emitted, Run
 
-FORMS = ("pipelined",)
-
 
 def prepare(x: np.ndarray) -> np.ndarray:
     return x.astype(np.int64)
@@ -43,7 +41,9 @@ def emit(graph: Graph, form: str, folder: Path) -> Emitted:
         sources=design.paths,
         form=f"pipelined, {constant_matrix.ADDERS_PER_STAGE} adders a stage, AXI4-Stream with stalls",
         latency=design.latency,
-        adders=sum(_adders(graph, node, picks) for node in graph.nodes if node.op.name == "dense"),
+        adders=lambda: sum(
+            _adders(graph, node, picks) for node in graph.nodes if node.op.name == "dense"
+        ),
         simulate=simulate,
     )
 

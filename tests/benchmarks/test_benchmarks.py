@@ -76,7 +76,7 @@ def test_an_unknown_benchmark_is_refused(capsys):
 
 
 def test_a_measurement_in_a_process_of_its_own():
-    result = run_child("model_to_verilog", "hwgen", "4-bit")
+    result = run_child("model_to_verilog", "hwgen", "4-bit", form="pipelined")
     assert result["differ"] == 0
     assert result["seconds"] > 0
     assert result["start"] > 0
@@ -84,7 +84,7 @@ def test_a_measurement_in_a_process_of_its_own():
 
 def test_a_failed_measurement_says_why():
     with pytest.raises(ChildFailed, match=r"exit code 1: ModuleNotFoundError.*nothing"):
-        run_child("model_to_verilog", "nothing", "4-bit")
+        run_child("model_to_verilog", "nothing", "4-bit", form="pipelined")
 
 
 def test_a_generator_that_is_not_installed_has_no_version():
