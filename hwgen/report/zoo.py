@@ -36,7 +36,7 @@ def train_model(name: str, out: Path) -> None:
     recipe = zoo.recipe(name)
     real, labels = zoo.test_data(name)
     with Console().step(f"training {name}") as progress:
-        model = recipe.train(progress)
+        model = recipe.train(lambda done, total, *words: progress(done, total))
     save(model, out, name=zoo.load(name).name)
     accuracy = zoo.accuracy(load(out), real, labels)
     print(
