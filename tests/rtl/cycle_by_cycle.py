@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 
-
 from hwgen.rtl.lib import timing
 from hwgen.rtl.lib.mac_timing import MacTiming
 from hwgen.rtl.lib.window import WindowTiming

@@ -10,7 +10,8 @@ canonic signed digit multipliers", 1996).
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -172,88 +173,105 @@ class _Builder:
         return self.add(va, sa - common, vb, sb - common, True), common, 1
 
 
-def _share(rows: list[dict[tuple[int, int], int]], builder: _Builder, max_depth: int) -> None:
-    """Replace the most frequent pair of terms by one new value, until none occurs twice.
+_Term = tuple[int, int, int]  # value, shift, sign
 
-    A term is keyed (value, shift) with its sign; a pair is two terms up to a common shift and sign.
+# Share of the most frequent pair's occurrences from which on a pair is replaced in the same round.
+_ENOUGH = 0.8
+
+
+def _share(rows: list[list[_Term]], builder: _Builder, max_depth: int) -> list[list[_Term]]:
+    """Replace frequent pairs of terms by one new value each, until none occurs twice.
+
+    Two pairs are the same up to a common shift and sign. In every round all pairs are counted, and
+    those that are almost as frequent as the most frequent one are replaced, if they still are.
     """
+    enough = 1 << 32
+    while True:
+        terms = [(index, *term) for index, row in enumerate(rows) for term in sorted(row)]
+        shallow = [builder.depth(value) < max_depth for _, value, _, _ in terms]
+        groups, enough = _frequent_pairs(np.array(terms), np.array(shallow), enough)
+        if not groups:
+            return rows
+        replaced = False
+        used = [False] * len(terms)
+        rows = [[] for _ in rows]
+        for firsts, seconds in groups:
+            free = []
+            for first, second in zip(firsts, seconds, strict=True):
+                if not used[first] and not used[second]:
+                    used[first] = used[second] = True
+                    free.append((first, second))
+            if len(free) < enough:
+                for first, second in free:
+                    used[first] = used[second] = False
+                continue
+            replaced = True
+            for first, second in free:
+                row, value, shift, sign = terms[first]
+                _, other, other_shift, other_sign = terms[second]
+                base = min(shift, other_shift)
+                both, _, _ = builder.combine(
+                    (value, shift - base, 1), (other, other_shift - base, sign * other_sign)
+                )
+                rows[row].append((both, base, sign))
+        for (row, *term), gone in zip(terms, used, strict=True):
+            if not gone:
+                rows[row].append(tuple(term))
+        if not replaced:
+            # All counted pairs overlapped: look at less frequent ones.
+            if enough == 2:
+                return rows
+            enough -= 1
 
-    def pattern(a: tuple[int, int, int], b: tuple[int, int, int]) -> tuple:
-        (va, sa, ga), (vb, sb, gb) = (a, b) if a < b else (b, a)
-        common = min(sa, sb)
-        return va, sa - common, vb, sb - common, ga * gb
 
-    heap: list[tuple[int, tuple]] = []
-    counts: dict[tuple, int] = defaultdict(int)
-    where: dict[tuple, set[int]] = defaultdict(set)
+def _frequent_pairs(
+    terms: np.ndarray, shallow: np.ndarray, most: int
+) -> tuple[list[tuple[list[int], list[int]]], int]:
+    """Pairs of terms that occur almost as often as the most frequent one.
 
-    def count(row: int, a, b, change: int) -> None:
-        key = pattern(a, b)
-        counts[key] += change
-        if change > 0:
-            where[key].add(row)
-            if counts[key] > 1:
-                heapq.heappush(heap, (-counts[key], key))
+    Parameters
+    ----------
+    terms
+        (row, value, shift, sign) of every term, sorted by row, value, shift.
+    shallow
+        Whether a term may be part of a pair.
+    most
+        ``enough`` is at most this.
 
-    for index, row in enumerate(rows):
-        # Sorted terms make sorted pairs: pattern() without its comparison, the hot loop.
-        terms = sorted((v, s, g) for (v, s), g in row.items())
-        for i, (va, sa, ga) in enumerate(terms):
-            for vb, sb, gb in terms[i + 1 :]:
-                low = sa if sa < sb else sb
-                key = (va, sa - low, vb, sb - low, ga * gb)
-                counts[key] += 1
-                where[key].add(index)
-    heap = [(-number, key) for key, number in counts.items() if number > 1]
-    heapq.heapify(heap)
-    while heap:
-        negative, key = heapq.heappop(heap)
-        now = counts.get(key, 0)
-        if now < 2:
-            continue
-        if now != -negative:
-            heapq.heappush(heap, (-now, key))
-            continue
-        va, sa, vb, sb, same = key
-        if 1 + max(builder.depth(va), builder.depth(vb)) > max_depth:
-            counts.pop(key)
-            continue
-        new: int | None = None
-        for index in sorted(where.pop(key)):
-            row = rows[index]
-            for (value, shift), sign in list(row.items()):
-                base = shift - sa
-                first, second = (va, base + sa), (vb, base + sb)
-                if value != va or base < 0 or row.get(first) != sign:
-                    continue
-                if first == second or row.get(second) != sign * same:
-                    continue
-                if new is None:
-                    new, extra, flip = builder.combine((va, sa, 1), (vb, sb, same))
-                    # combine() keeps the first term's sign unless it had to swap the operands
-                    assert extra == 0 and flip == 1
-                gone = [(*first, row.pop(first)), (*second, row.pop(second))]
-                rest = [(v, s, g) for (v, s), g in row.items()]
-                count(index, gone[0], gone[1], -1)
-                for term in rest:
-                    count(index, gone[0], term, -1)
-                    count(index, gone[1], term, -1)
-                merged = (new, base)
-                # The same value at the same shift twice is the value one shift up.
-                step = sign
-                while merged in row:
-                    old = row.pop(merged)
-                    for term in [(v, s, g) for (v, s), g in row.items()]:
-                        count(index, (*merged, old), term, -1)
-                    if old != step:
-                        step = 0
-                        break
-                    merged = (merged[0], merged[1] + 1)
-                if step:
-                    for (v, s), g in row.items():
-                        count(index, (*merged, step), (v, s, g), 1)
-                    row[merged] = step
-        counts.pop(key, None)
+    Returns
+    -------
+    groups
+        Equal pairs as (indices of the first terms, indices of the second ones), the most frequent
+        pair first.
+    enough
+        Occurrences from which on a pair is worth replacing now, 2 or more.
+    """
+    where = np.flatnonzero(shallow)
+    bounds = np.searchsorted(terms[where, 0], np.arange(terms[-1, 0] + 2)) if len(terms) else [0]
+    firsts, seconds = [], []
+    for start, stop in itertools.pairwise(bounds):
+        first, second = np.triu_indices(stop - start, 1)
+        firsts.append(where[start + first])
+        seconds.append(where[start + second])
+    if not firsts or not sum(map(len, firsts)):
+        return [], 2
+    first, second = np.concatenate(firsts), np.concatenate(seconds)
+    _, value, shift, sign = terms.T
+    # One number a pattern: both values, the distance of their shifts, whether the signs are equal.
+    key = value[first] * (int(value.max()) + 1) + value[second]
+    key = (key * 128 + shift[second] - shift[first] + 64) * 2 + (sign[first] == sign[second])
+    order = np.argsort(key, kind="stable")
+    key, first, second = key[order], first[order], second[order]
+    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    counts = np.diff(np.concatenate([starts, [len(key)]]))
+    enough = max(2, min(most, math.ceil(_ENOUGH * int(counts.max()))))
+    frequent = np.flatnonzero(counts >= enough)
+    frequent = frequent[np.argsort(-counts[frequent], kind="stable")]
+    groups = []
+    for start, count in zip(starts[frequent].tolist(), counts[frequent].tolist(), strict=True):
+        part = slice(start, start + count)
+        groups.append((first[part].tolist(), second[part].tolist()))
+    return groups, enough
 
 
 def build_adder_graph(
@@ -282,15 +300,15 @@ def build_adder_graph(
     """
     outputs, inputs = matrix.shape
     builder = _Builder(inputs, int(lo), int(hi))
-    rows: list[dict[tuple[int, int], int]] = [
-        {(i, s): g for i in np.flatnonzero(row).tolist() for s, g in csd(int(row[i]))}
+    rows: list[list[_Term]] = [
+        [(i, s, g) for i in np.flatnonzero(row).tolist() for s, g in csd(int(row[i]))]
         for row in matrix
     ]
     if share:
-        _share(rows, builder, max_depth=extra_depth)
+        rows = _share(rows, builder, max_depth=extra_depth)
     results = []
     for row, offset in zip(rows, bias.tolist(), strict=True):
-        heap = [(builder.depth(v), v, s, g) for (v, s), g in row.items()]
+        heap = [(builder.depth(v), v, s, g) for v, s, g in row]
         heapq.heapify(heap)
         while len(heap) > 1:
             a, b = heapq.heappop(heap), heapq.heappop(heap)
