@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -26,7 +27,7 @@ from hwgen.rtl.emit import emit as emit_verilog
 from hwgen.rtl.network import Network
 from hwgen.sim import protocol_check, simulator
 
-__all__ = ["Case", "OpTests", "drawn", "samples"]
+__all__ = ["HARDWARE", "Case", "Hardware", "OpTests", "drawn", "emit_hardware", "samples"]
 
 EXAMPLES = 40  # random instances of an op for what costs no compiler
 MODELS = 12  # random torch models
@@ -124,6 +125,21 @@ def spread(schedules: Sequence[Schedule], count: int, start: int) -> list[Schedu
     return [ordered[(start + k * step) % len(ordered)] for k in range(min(count, len(ordered)))]
 
 
+def emit_hardware(tests: type[OpTests], folder: Path, count: int) -> list[Hardware]:
+    """Every corner case in one schedule; the first one and ``count`` drawn ones in three."""
+    found = []
+    for at, case in enumerate(drawn(tests, count)):
+        graph = case.graph()
+        nodes = [node for node in graph.nodes if node.op.name != "input"]
+        choices = [node.op.schedules(*graph.operands(node)) for node in nodes]
+        several = 1 if 0 < at < len(tests.corners) else 3
+        for picks in zip(*(spread(c, several, at) for c in choices), strict=False):
+            schedules = {node.name: pick for node, pick in zip(nodes, picks, strict=True)}
+            design = emit_verilog(graph, schedules, folder / str(len(found)))
+            found.append(Hardware(case, graph, schedules, design))
+    return found
+
+
 class OpTests:
     """Subclass as ``Test<Op>`` in the op's own test file.
 
@@ -201,23 +217,6 @@ class OpTests:
                 assert case.op.cost(*operands, schedule=schedule).cycles >= 1
 
         self._check_all(check)
-
-    @pytest.fixture(scope="class")
-    def hardware(self, request, tmp_path_factory) -> list[Hardware]:
-        """Every corner case in one schedule, the first and some drawn ones in three."""
-        slow = request.config.getoption("-m") != "not slow"
-        folder = tmp_path_factory.mktemp("hardware")
-        found = []
-        for at, case in enumerate(drawn(type(self), HARDWARE * (10 if slow else 1))):
-            graph = case.graph()
-            nodes = [node for node in graph.nodes if node.op.name != "input"]
-            choices = [node.op.schedules(*graph.operands(node)) for node in nodes]
-            count = 1 if 0 < at < len(self.corners) else 3
-            for picks in zip(*(spread(c, count, at) for c in choices), strict=False):
-                schedules = {node.name: pick for node, pick in zip(nodes, picks, strict=True)}
-                design = emit_verilog(graph, schedules, folder / str(len(found)))
-                found.append(Hardware(case, graph, schedules, design))
-        return found
 
     @pytest.mark.parametrize(
         ("engine", "every", "most_cycles"),
