@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from . import networks
@@ -49,8 +49,7 @@ def naive_adders(case: networks.Case) -> int:
     return total
 
 
-def run(progress: Callable[[str], None]) -> list[Table]:
-    tables = []
+def run(progress: Callable[[str], None]) -> Iterator[Table]:
     for network in networks.NETWORKS:
         case = networks.load(network)
         naive = naive_adders(case)
@@ -75,5 +74,4 @@ def run(progress: Callable[[str], None]) -> list[Table]:
                     number(result["seconds"]),
                     result["form"],
                 )
-        tables.append(table)
-    return tables
+        yield table

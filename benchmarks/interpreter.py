@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +32,7 @@ def job(generator, case: networks.Case, folder: Path) -> dict:
     }
 
 
-def run(progress: Callable[[str], None]) -> list[Table]:
-    tables = []
+def run(progress: Callable[[str], None]) -> Iterator[Table]:
     for network in networks.NETWORKS:
         case = networks.load(network)
         table = Table(
@@ -53,5 +52,4 @@ def run(progress: Callable[[str], None]) -> list[Table]:
                 continue
             differ = table.check(name, result["differ"], case.expected.size)
             table.add(name, number(result["rate"]), differ)
-        tables.append(table)
-    return tables
+        yield table

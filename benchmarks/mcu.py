@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from . import networks
@@ -19,7 +19,7 @@ NOTES = (
 )
 
 
-def run(progress: Callable[[str], None]) -> list[Table]:
+def run(progress: Callable[[str], None]) -> Iterator[Table]:
     from hwgen.mcu.cross import measure
     from hwgen.mcu.emit import emit
 
@@ -38,4 +38,4 @@ def run(progress: Callable[[str], None]) -> list[Table]:
             build = emit(graph, Path(folder), target="rv32imc")
             sizes = measure(build)
         table.add(network, sizes.text, sizes.rodata, weights // 8, build.arena_bytes)
-    return [table]
+    yield table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +36,7 @@ def job(generator, case: networks.Case, folder: Path, form: str) -> dict:
     }
 
 
-def run(progress: Callable[[str], None]) -> list[Table]:
-    tables = []
+def run(progress: Callable[[str], None]) -> Iterator[Table]:
     for network in networks.NETWORKS:
         case = networks.load(network)
         columns = ("generator", "start", "network to Verilog", "kB of Verilog", "outputs", "form")
@@ -67,5 +66,4 @@ def run(progress: Callable[[str], None]) -> list[Table]:
                 table.check(name, results[0]["differ"], case.expected.size),
                 results[0]["form"],
             )
-        tables.append(table)
-    return tables
+        yield table
