@@ -298,7 +298,7 @@ def build_adder_graph(
 
     Deterministic: equal arguments give equal graphs.
     """
-    outputs, inputs = matrix.shape
+    _, inputs = matrix.shape
     builder = _Builder(inputs, int(lo), int(hi))
     rows: list[list[_Term]] = [
         [(i, s, g) for i in np.flatnonzero(row).tolist() for s, g in csd(int(row[i]))]
