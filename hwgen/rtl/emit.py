@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amaranth.back import rtlil
+from amaranth.hdl import Fragment
 
 from ..errors import HwgenError
 from ..ir.graph import Graph
@@ -18,6 +19,7 @@ from .design import Design
 from .names import top_name
 from .network import Network
 from .platform import VerilogPlatform
+from .tidy import tidy
 from .top import render_top
 
 __all__ = ["emit"]
@@ -34,7 +36,10 @@ for command in (
     "proc",
     "memory_collect",
     "opt_expr",
-    "opt_clean",
+    "opt_merge",
+    "wreduce -keepdc",
+    "opt_expr",
+    "opt_clean -purge",
     "splitnets -driver w:$*",
     "opt_clean",
     f"write_verilog -noattr {sys.argv[2]}",
@@ -73,17 +78,7 @@ def emit(
     network = network or Network(graph, schedules)
     platform = VerilogPlatform(header)
     core = f"{graph.name}_core"
-    text = rtlil.convert(
-        network,
-        name=core,
-        platform=platform,
-        emit_src=False,
-        ports=[
-            port
-            for stream in (network.i, network.o)
-            for port in (stream.payload.as_value(), stream.valid, stream.ready)
-        ],
-    )
+    text = _rtlil(network, core, platform)
     modules = _split(_write_verilog(_rename(text, core, graph.name)))
     modules.update(platform.leaves)
     top = top_name(graph.name)
@@ -105,6 +100,26 @@ def emit(
     )
     design.save()
     return design
+
+
+def _rtlil(network: Network, name: str, platform: VerilogPlatform) -> str:
+    ports = [
+        (None, port, None)
+        for stream in (network.i, network.o)
+        for port in (stream.payload.as_value(), stream.valid, stream.ready)
+    ]
+    design = Fragment.get(network, platform).prepare(ports=ports, hierarchy=(name,))
+    # Of several names of a net Amaranth takes the first one: it is to be that of the stream.
+    for information in design.fragments.values():
+        names = information.signal_names
+        ordered = sorted(names.items(), key=lambda item: not _STREAM_PORT.match(item[1]))
+        names.clear()
+        names.update(ordered)
+    text, _ = rtlil.convert_fragment(design, name=name, emit_src=False)
+    return text
+
+
+_STREAM_PORT = re.compile(r"[ijo]\d*__(payload|valid|ready)$")
 
 
 def _rename(text: str, core: str, model: str) -> str:
@@ -143,5 +158,5 @@ def _split(text: str) -> dict[str, str]:
     """The modules of a Verilog file by name."""
     modules = {}
     for match in re.finditer(r"^module (\S+?)\(.*?^endmodule\n", text, re.MULTILINE | re.DOTALL):
-        modules[match.group(1).lstrip("\\")] = match.group(0)
+        modules[match.group(1).lstrip("\\")] = tidy(match.group(0))
     return modules

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from amaranth import Signal
+from amaranth import Const, Signal
 
 from ..ops.requantize import Requantize
 from .design import StreamShape
@@ -36,23 +36,26 @@ class RequantizeLayer(Elementwise):
         self._constant = ChannelConstants(m, self._folds, self.output.lanes, taken)
 
     def lane(self, m, x, index, enable):
-        halves = (1 << self._shift) >> 1
-        product = x + self._constant(halves, index)
+        half = self._constant((1 << self._shift) >> 1, index)
         shift = self._constant(self._shift, index)
+        value = x + half
         if self.depth == 2:
-            product = x * self._constant(self._multiplier, index) + self._constant(halves, index)
-            register = Signal(product.shape(), name=f"product{index}")
+            value = x * self._constant(self._multiplier, index) + half
+        rounded = Signal(value.shape(), name=f"rounded{index}", reset_less=True)
+        if self.depth == 2:
             with m.If(enable[0]):
-                m.d.sync += register.eq(product)
-            product = register
-            if len(set(self._shift.tolist())) > 1:
-                delayed = Signal(shift.shape(), name=f"shift{index}")
+                m.d.sync += rounded.eq(value)
+            if not isinstance(shift, Const):
+                delayed = Signal(shift.shape(), name=f"shift{index}", reset_less=True)
                 with m.If(enable[0]):
                     m.d.sync += delayed.eq(shift)
                 shift = delayed
-        if len(set(self._shift.tolist())) == 1:
-            shift = int(self._shift[0])
-        return clip(product >> shift, self._op.lo, self._op.hi)
+        else:
+            m.d.comb += rounded.eq(value)
+        shifted = rounded.shift_right(shift.value) if isinstance(shift, Const) else rounded >> shift
+        scaled = Signal(shifted.shape(), name=f"scaled{index}")
+        m.d.comb += scaled.eq(shifted)
+        return clip(scaled, self._op.lo, self._op.hi)
 
 
 @generates(Requantize)

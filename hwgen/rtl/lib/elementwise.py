@@ -8,6 +8,7 @@ from amaranth import Array, Const, Module, Mux, Signal
 
 from . import timing
 from .component import StreamComponent
+from .loops import wrapped
 from .pipeline import ElasticPipeline
 
 __all__ = ["Elementwise", "clip"]
@@ -45,7 +46,7 @@ class Elementwise(StreamComponent):
         m.d.comb += [self.i.ready.eq(pipe.enable[0]), self.o.valid.eq(pipe.valid[-1])]
         self.prepare(m, pipe.enable, self.i.valid & self.i.ready)
         for index in range(self.output.lanes):
-            y = Signal.like(self.o.payload[index], name=f"y{index}")
+            y = Signal.like(self.o.payload[index], name=f"y{index}", reset_less=True)
             value = self.lane(m, self.i.payload[index], index, pipe.enable)
             with m.If(pipe.enable[-1]):
                 m.d.sync += y.eq(value)
@@ -85,7 +86,7 @@ class ChannelConstants:
         self._fold = Signal(range(max(2, folds)), name="fold")
         if folds > 1:
             with m.If(taken):
-                m.d.sync += self._fold.eq(Mux(self._fold == folds - 1, 0, self._fold + 1))
+                m.d.sync += self._fold.eq(wrapped(self._fold, folds))
 
     def __call__(self, values: Sequence[int], lane: int):
         """The constant of the current beat's channel in ``lane``; a value of minimal shape."""

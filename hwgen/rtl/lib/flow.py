@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from ..design import StreamShape
 from . import timing
 from .component import StreamComponent, lanes_layout
+from .loops import wrapped
 
 __all__ = ["Fork", "Queue", "Repack"]
 
@@ -57,9 +58,9 @@ class Queue(StreamComponent):
         ]
         m.d.sync += level.eq(level + taken - given)
         with m.If(taken):
-            m.d.sync += write_index.eq(Mux(write_index == depth - 1, 0, write_index + 1))
+            m.d.sync += write_index.eq(wrapped(write_index, depth))
         with m.If(given):
-            m.d.sync += read_index.eq(Mux(read_index == depth - 1, 0, read_index + 1))
+            m.d.sync += read_index.eq(wrapped(read_index, depth))
         return m
 
 
@@ -116,7 +117,7 @@ class Repack(StreamComponent):
         m = Module()
         beats = self._gather
         width = len(self.i.payload.as_value())
-        held = Signal((beats - 1) * width)
+        held = Signal((beats - 1) * width, reset_less=True)
         count = Signal(range(beats))
         last = Signal()
         full = Signal()
@@ -125,7 +126,7 @@ class Repack(StreamComponent):
             self.i.ready.eq(~last | ~full | self.o.ready),
             self.o.valid.eq(full),
         ]
-        out = Signal.like(self.o.payload.as_value(), name="gathered")
+        out = Signal.like(self.o.payload.as_value(), name="gathered", reset_less=True)
         m.d.comb += self.o.payload.as_value().eq(out)
         with m.If(self.o.ready):
             m.d.sync += full.eq(0)
@@ -147,7 +148,7 @@ class Repack(StreamComponent):
         m = Module()
         beats = self._scatter
         width = len(self.o.payload.as_value())
-        held = Signal(beats * width)
+        held = Signal(beats * width, reset_less=True)
         left = Signal(range(beats + 1))
         m.d.comb += [
             self.o.payload.as_value().eq(held[:width]),

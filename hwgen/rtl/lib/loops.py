@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Const, Module, Mux, Signal, signed
 
-__all__ = ["Loop", "LoopNest"]
+__all__ = ["Loop", "LoopNest", "wrapped"]
+
+
+def wrapped(counter: Signal, turns: int):
+    """The next value of a counter that counts from 0 to ``turns - 1`` over and over."""
+    if turns == 1 << len(counter):
+        return counter + 1
+    return Mux(counter == turns - 1, 0, counter + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +47,24 @@ class LoopNest:
         self._loops = loops
         self._advance = advance
         self.ends: dict[str, Signal] = {}
-        inner = 1
+        self._moves: dict[str, Signal] = {}  # the level steps next: all within it are at their end
+        inner = Const(1, 1)
         for loop in reversed(loops):
             end = Signal(name=f"{loop.name}_end")
             if loop.turns == 1:
                 m.d.comb += end.eq(inner)
             else:
                 counter = Signal(range(loop.turns), name=f"{loop.name}_turn")
-                last = counter == loop.turns - 1
-                m.d.comb += end.eq(last & inner)
+                last = Signal(name=f"{loop.name}_last")
+                moves = Signal(name=f"{loop.name}_moves")
+                m.d.comb += [
+                    last.eq(counter == loop.turns - 1),
+                    end.eq(last & inner),
+                    moves.eq(~last & inner),
+                ]
                 with m.If(advance & inner):
-                    m.d.sync += counter.eq(Mux(last, 0, counter + 1))
+                    m.d.sync += counter.eq(wrapped(counter, loop.turns))
+                self._moves[loop.name] = moves
             self.ends[loop.name] = inner = end
 
     @property
@@ -103,17 +117,15 @@ class LoopNest:
             return delta % modulo if modulo is not None else delta
 
         m.d.comb += change.eq(reduced(restart - back))
-        inner = None
         for level, delta in deltas:
-            # The first level, from within, that is not at its end is the one that steps.
-            condition = ~self.ends[level]
-            with m.If(condition if inner is None else (condition & inner)):
-                m.d.comb += change.eq(reduced(delta))
-            inner = self.ends[level] if inner is None else (self.ends[level] & inner)
+            if reduced(delta) != reduced(restart - back):
+                with m.If(self._moves[level]):
+                    m.d.comb += change.eq(reduced(delta))
         total = value + change
+        if modulo is not None and modulo & (modulo - 1):
+            following = Signal.like(total, name=f"{name}_following")
+            m.d.comb += following.eq(total)
+            total = Mux(following >= modulo, following - modulo, following)
         with m.If(self._advance):
-            if modulo is not None:
-                m.d.sync += value.eq(Mux(total >= modulo, total - modulo, total))
-            else:
-                m.d.sync += value.eq(total)
+            m.d.sync += value.eq(total)
         return value

@@ -24,7 +24,7 @@ from ...ops.lib.window import Window
 from ..codes import weight_lane
 from ..design import StreamShape
 from .component import StreamComponent
-from .loops import Loop, LoopNest
+from .loops import Loop, LoopNest, wrapped
 from .mac_timing import MacTiming
 
 __all__ = ["Folding", "MacArray"]
@@ -221,7 +221,7 @@ class MacArray(StreamComponent):
             write.en.eq(taken),
         ]
         with m.If(taken):
-            m.d.sync += write_address.eq(Mux(write_address == depth - 1, 0, write_address + 1))
+            m.d.sync += write_address.eq(wrapped(write_address, depth))
 
         # The loops: one step a cycle, unless its beat has not come yet or the output is blocked.
         enable = Signal()
@@ -241,9 +241,9 @@ class MacArray(StreamComponent):
             read.addr.eq(address),
             read.en.eq(enable),
         ]
-        m.d.sync += ahead.eq(
-            ahead + taken - Mux(step & nest.done, f.frame_beats, 0),
-        )
+        read_frame = Signal(range(f.frame_beats + 1))
+        m.d.comb += read_frame.eq(Mux(step & nest.done, f.frame_beats, 0))
+        m.d.sync += ahead.eq(ahead + taken - read_frame)
         self._move_limit(m, nest, step, limit, depth)
 
         # Flags that travel along with the data.
@@ -254,7 +254,7 @@ class MacArray(StreamComponent):
         valid_q = [Signal(name=f"valid_q{k}") for k in range(stages)]
         first_q = [Signal(name=f"first_q{k}") for k in range(stages)]
         last_q = [Signal(name=f"last_q{k}") for k in range(stages)]
-        inside_q = Signal()
+        inside_q = Signal(name="in_image_q")
         with m.If(enable):
             m.d.sync += [
                 Cat(valid_q).eq(Cat(step, *valid_q[:-1])),
@@ -287,9 +287,9 @@ class MacArray(StreamComponent):
         offsets = self._offsets(m, enable & finished)
         for lane, total in enumerate(sums):
             shape = signed(self.output.width)
-            accumulator = Signal(shape, name=f"accumulator{lane}")
+            accumulator = Signal(shape, name=f"accumulator{lane}", reset_less=True)
             following = Signal(shape, name=f"following{lane}")
-            result = Signal(shape, name=f"result{lane}")
+            result = Signal(shape, name=f"result{lane}", reset_less=True)
             m.d.comb += [
                 following.eq(Mux(first_q[-1], offsets[lane], accumulator) + total),
                 self.o.payload[lane].eq(result),
@@ -313,7 +313,7 @@ class MacArray(StreamComponent):
                 start=-w.padding[axis],
             )
             inside = inside & (at >= 0) & (at < size)
-        result = Signal(name="inside")
+        result = Signal(name="in_image")
         m.d.comb += result.eq(inside)
         return result
 
@@ -348,17 +348,17 @@ class MacArray(StreamComponent):
             m.submodules.weight_rom = rom = Memory(
                 shape=count * lane.bits, depth=len(contents), init=contents
             )
-            port = rom.read_port()
+            weight = rom.read_port()
             loops = f.loops[2:]
             strides, size = {}, 1
             for loop in reversed(loops):
                 strides[loop.name] = size
                 size *= loop.turns
             m.d.comb += [
-                port.addr.eq(nest.affine("weight_address", strides)),
-                port.en.eq(enable),
+                weight.addr.eq(nest.affine("weight_address", strides)),
+                weight.en.eq(enable),
             ]
-            word = port.data
+            word = weight.data
         fields = iter(word.word_select(k, lane.bits) for k in range(count))
         return [
             [[next(fields) for _ in range(s.simd)] for _ in range(s.pe)] for _ in range(s.parallel)
@@ -369,7 +369,7 @@ class MacArray(StreamComponent):
         terms = []
         for k, (pixel, weight) in enumerate(zip(pixels, weights, strict=True)):
             value = self._lane.product(pixel, weight)
-            product = Signal(value.shape(), name=f"product_{name}_{k}")
+            product = Signal(value.shape(), name=f"product_{name}_{k}", reset_less=True)
             with m.If(enable):
                 m.d.sync += product.eq(value)
             terms.append(product)
@@ -382,12 +382,13 @@ class MacArray(StreamComponent):
             following = []
             for k, pair in enumerate(pairs):
                 value = pair[0] + pair[1] if len(pair) == 2 else pair[0]
+                total = Signal(value.shape(), name=f"sum_{name}_{level}_{k}", reset_less=True)
                 if registered:
-                    total = Signal(value.shape(), name=f"sum_{name}_{level}_{k}")
                     with m.If(enable):
                         m.d.sync += total.eq(value)
-                    value = total
-                following.append(value)
+                else:
+                    m.d.comb += total.eq(value)
+                following.append(total)
             terms = following
         return terms[0]
 
@@ -404,9 +405,9 @@ class MacArray(StreamComponent):
         m.submodules.bias_rom = rom = Memory(
             shape=width * bias.shape[1], depth=len(bias), init=contents
         )
-        port = rom.read_port(domain="comb")
+        bias_of_lanes = rom.read_port(domain="comb")
         index = Signal(range(len(bias)), name="bias_index")
         with m.If(advance):
-            m.d.sync += index.eq(Mux(index == len(bias) - 1, 0, index + 1))
-        m.d.comb += port.addr.eq(index)
-        return [port.data.word_select(k, width).as_signed() for k in range(bias.shape[1])]
+            m.d.sync += index.eq(wrapped(index, len(bias)))
+        m.d.comb += bias_of_lanes.addr.eq(index)
+        return [bias_of_lanes.data.word_select(k, width).as_signed() for k in range(bias.shape[1])]

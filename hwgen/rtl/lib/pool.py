@@ -40,14 +40,18 @@ class _Tree(StreamComponent):
         for lane in range(lanes):
             row = [self.i.payload[tap * lanes + lane] for tap in range(self._taps)]
             for stage in range(self._depth):
-                for _ in range(_LEVELS_PER_STAGE):
-                    row = [
-                        self._combine(row[k], row[k + 1]) if k + 1 < len(row) else row[k]
-                        for k in range(0, len(row), 2)
-                    ]
+                for level in range(_LEVELS_PER_STAGE):
+                    pairs = [row[k : k + 2] for k in range(0, len(row), 2)]
+                    row = []
+                    for k, pair in enumerate(pairs):
+                        value = self._combine(*pair) if len(pair) == 2 else pair[0]
+                        row.append(Signal(value.shape(), name=f"lane{lane}_s{stage}_{level}_{k}"))
+                        m.d.comb += row[-1].eq(value)
                 registers = []
                 for k, value in enumerate(row):
-                    register = Signal(value.shape(), name=f"lane{lane}_s{stage}_{k}")
+                    register = Signal(
+                        value.shape(), name=f"lane{lane}_s{stage}_{k}", reset_less=True
+                    )
                     with m.If(pipe.enable[stage]):
                         m.d.sync += register.eq(value)
                     registers.append(register)

@@ -8,6 +8,7 @@ from amaranth.lib.memory import Memory
 from ...ops.lib.window import Window
 from ..design import StreamShape
 from .component import StreamComponent, element_shape
+from .loops import wrapped
 from .timing import GAVE, TOOK, Timing
 
 __all__ = ["WindowGenerator", "WindowTiming"]
@@ -132,7 +133,7 @@ class WindowGenerator(StreamComponent):
         counter = Signal(range(turns), name=name)
         m.d.comb += end.eq(counter == turns - 1)
         with m.If(step):
-            m.d.sync += counter.eq(Mux(end, 0, counter + 1))
+            m.d.sync += counter.eq(wrapped(counter, turns))
 
     @staticmethod
     def _on_grid(m: Module, at: Signal, first: int, stride: int, count: int, name: str):
@@ -160,7 +161,7 @@ class WindowGenerator(StreamComponent):
         """``data`` as it was ``beats`` steps ago."""
         if beats <= _REGISTERS:
             for k in range(beats):
-                register = Signal(width, name=f"delay_{name}_{k}")
+                register = Signal(width, name=f"delay_{name}_{k}", reset_less=True)
                 with m.If(step):
                     m.d.sync += register.eq(data)
                 data = register
@@ -171,7 +172,7 @@ class WindowGenerator(StreamComponent):
         write, read = memory.write_port(), memory.read_port()
         address = Signal(range(depth), name=f"line_{name}_address")
         with m.If(step):
-            m.d.sync += address.eq(Mux(address == depth - 1, 0, address + 1))
+            m.d.sync += address.eq(wrapped(address, depth))
         m.d.comb += [
             write.addr.eq(address),
             write.data.eq(data),
