@@ -108,11 +108,11 @@ def pools(draw) -> nn.Module:
 @st.composite
 def conv_models(draw) -> nn.Sequential:
     channels = draw(st.integers(1, 3))
-    height, width = draw(st.integers(3, 6)), draw(st.integers(3, 6))
+    height, width = draw(st.integers(2, 6)), draw(st.integers(2, 6))
     layers = [draw(entrances((channels, height, width)))]
-    for _ in range(draw(st.integers(1, 2))):
+    for _ in range(draw(st.sampled_from([1, 1, 2]))):
         outputs = channels * draw(st.integers(1, 2))
-        kind = draw(st.sampled_from(["conv", "residual", "skip", "pool"]))
+        kind = draw(st.sampled_from(["conv", "residual", "skip", "pool", "pool"]))
         if kind == "pool":
             layer, outputs = draw(pools()), channels
         elif kind == "conv":
@@ -189,7 +189,7 @@ def drawn_graphs(count: int, seed: int) -> tuple[Graph, ...]:
 
     @hypothesis.seed(seed)
     @settings(
-        max_examples=4 * count,
+        max_examples=2 * count,
         derandomize=False,  # the seed says which
         database=None,
         phases=[Phase.generate],
@@ -201,6 +201,6 @@ def drawn_graphs(count: int, seed: int) -> tuple[Graph, ...]:
         found.setdefault(graph.hash, graph)
 
     collect()
-    # Hypothesis draws simple ones first: take every so many of all, the last ones included.
+    # Hypothesis draws the simplest ones first.
     rest = list(found.values())
-    return tuple(rest[:: -max(1, len(rest) // count)][:count])
+    return tuple(rest[-count:])

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from hwgen.errors import HwgenError
+from hwgen.ir import Graph
 from hwgen.ir.serialize import from_json, to_json
 from hwgen.mcu.emit import emit as emit_c
 from hwgen.mcu.host import run_many_on_host
 from hwgen.nn import integers
+from hwgen.passes.pipeline import run_passes
 from hwgen.rtl.emit import emit as emit_verilog
 from hwgen.sim import protocol_check, simulator
 from tests.differential.models import drawn_graphs, graph_of, models
@@ -47,7 +50,7 @@ def test_torch_equals_run_equals_loops_for_thousands(drawn):
     check_model(drawn)
 
 
-def parts():
+def _parts():
     """Numbers of the parts, those beyond the first ones marked as slow."""
     return [
         pytest.param(part, marks=[pytest.mark.slow] if part >= PARTS else [])
@@ -55,10 +58,27 @@ def parts():
     ]
 
 
-@pytest.mark.parametrize("part", parts())
-def test_c_equals_run(part, tmp_path):
+@pytest.fixture(scope="module", params=_parts())
+def part(request) -> int:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def graphs(part) -> tuple[Graph, ...]:
+    """As a network leaves the front end, and every second one as it leaves the passes."""
+    drawn = drawn_graphs(EACH, part)
+    return tuple(run_passes(graph) if at % 2 else graph for at, graph in enumerate(drawn))
+
+
+def test_passes_keep_every_result(part, graphs):
+    for before, after in zip(drawn_graphs(EACH, part), graphs, strict=True):
+        x = samples(before.input_type, 30, seed=part)
+        assert np.array_equal(before.run(x), after.run(x)), before
+
+
+def test_c_equals_run(part, graphs, tmp_path):
     jobs, expected = [], []
-    for at, graph in enumerate(drawn_graphs(EACH, part)):
+    for at, graph in enumerate(graphs):
         x = samples(graph.input_type, 30, seed=part)
         jobs.append((emit_c(graph, tmp_path / str(at)), x))
         expected.append(graph.run(x))
@@ -68,13 +88,17 @@ def test_c_equals_run(part, tmp_path):
         assert np.array_equal(got, want), build.folder
 
 
-@pytest.mark.parametrize("part", parts())
-def test_verilog_equals_run(part, tmp_path):
+def _hardware(graph: Graph) -> bool:
+    """Whether anything but wires is left."""
+    return any(node.op.name not in ("input", "flatten") for node in graph.nodes)
+
+
+def test_verilog_equals_run(part, graphs, tmp_path):
     engine = simulator("verilator")
     if engine.missing():
         pytest.skip(engine.missing())
     rng = np.random.default_rng(part)
-    for at, graph in enumerate(drawn_graphs(EACH, part)):
+    for at, graph in enumerate(filter(_hardware, graphs)):
         schedules = {}
         for node in graph.nodes:
             if node.op.name != "input":
@@ -84,6 +108,6 @@ def test_verilog_equals_run(part, tmp_path):
         x = samples(graph.input_type, 8, seed=part)
         try:
             protocol_check(design, engine, x, graph.run(x), seed=part)
-        except Exception as error:
+        except HwgenError as error:
             shown = ", ".join(f"%{name}: {schedule}" for name, schedule in schedules.items())
             raise AssertionError(f"{error}\nin {design.folder}\n{shown}\n{graph}") from error
