@@ -112,14 +112,18 @@ def _rtlil(network: Network, name: str, platform: VerilogPlatform) -> str:
     # Of several names of a net Amaranth takes the first one: it is to be that of the stream.
     for information in design.fragments.values():
         names = information.signal_names
-        ordered = sorted(names.items(), key=lambda item: not _STREAM_PORT.match(item[1]))
+        ordered = sorted(names.items(), key=lambda item: _rank(item[1]))
         names.clear()
         names.update(ordered)
     text, _ = rtlil.convert_fragment(design, name=name, emit_src=False)
     return text
 
 
-_STREAM_PORT = re.compile(r"[ijo]\d*__(payload|valid|ready)$")
+def _rank(name: str) -> int:
+    """The module's own streams first, then those between its parts."""
+    if re.fullmatch(r"[ijo]\d*__(payload|valid|ready)", name):
+        return 0
+    return 1 if re.fullmatch(r"\w+__(payload|valid|ready)", name) else 2
 
 
 def _rename(text: str, core: str, model: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth import Array, Const
-
 from ..ops.lookup import Lookup
 from .design import StreamShape
-from .lib.component import element_shape, generates
-from .lib.elementwise import Elementwise
+from .lib.component import generates
+from .lib.elementwise import Elementwise, table
 
 __all__ = ["LookupLayer"]
 
@@ -16,14 +14,12 @@ class LookupLayer(Elementwise):
     """One table a lane, in logic; one register."""
 
     def __init__(self, op: Lookup, source: StreamShape, target: StreamShape, lo: int, hi: int):
-        entries = op.table.array[lo - op.base : hi - op.base + 1].tolist()
-        shape = element_shape(target.element)
-        self._table = Array(Const(entry, shape) for entry in entries)
+        self._entries = op.table.array[lo - op.base : hi - op.base + 1].tolist()
         self._lo = lo
         super().__init__((source,), target)
 
     def lane(self, m, x, index, enable):
-        return self._table[(x - self._lo)[: max(1, (len(self._table) - 1).bit_length())]]
+        return table(m, self._entries, x - self._lo, f"table{index}")
 
 
 @generates(Lookup)

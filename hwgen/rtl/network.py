@@ -237,6 +237,11 @@ class Network(wiring.Component):
             for port, wire in zip(("i", "j"), instance.inputs, strict=False):
                 wiring.connect(m, streams[wire.name, wire.port], getattr(component, port))
             for port in instance.outputs:
-                streams[instance.name, port] = getattr(component, port)
+                # Nets named after the component that drives them.
+                given = getattr(component, port)
+                path = instance.name if port == "o" else f"{instance.name}_{port}"
+                own = given.signature.create(path=(path,))
+                wiring.connect(m, given, wiring.flipped(own))
+                streams[instance.name, port] = own
         wiring.connect(m, streams[self._last.name, self._last.port], wiring.flipped(self.o))
         return m

@@ -36,17 +36,17 @@ class RequantizeLayer(Elementwise):
         self._constant = ChannelConstants(m, self._folds, self.output.lanes, taken)
 
     def lane(self, m, x, index, enable):
-        half = self._constant((1 << self._shift) >> 1, index)
-        shift = self._constant(self._shift, index)
+        half = self._constant((1 << self._shift) >> 1, index, "half")
+        shift = self._constant(self._shift, index, "shift")
         value = x + half
         if self.depth == 2:
-            value = x * self._constant(self._multiplier, index) + half
+            value = x * self._constant(self._multiplier, index, "multiplier") + half
         rounded = Signal(value.shape(), name=f"rounded{index}", reset_less=True)
         if self.depth == 2:
             with m.If(enable[0]):
                 m.d.sync += rounded.eq(value)
             if not isinstance(shift, Const):
-                delayed = Signal(shift.shape(), name=f"shift{index}", reset_less=True)
+                delayed = Signal(shift.shape(), name=f"shift{index}_q", reset_less=True)
                 with m.If(enable[0]):
                     m.d.sync += delayed.eq(shift)
                 shift = delayed

@@ -210,7 +210,7 @@ class _Module:
             if table is self.registers:
                 table[name] = self._inlined_branches(name, e, movable, widths)
             else:
-                table[name] = self._inlined(e, max(own, width_of(e, widths)), own, movable, widths)
+                table[name] = self._inlined_whole(e, own, movable, widths)
 
         for name in [*self.assigns, *self.registers]:
             settle(name)
@@ -236,8 +236,8 @@ class _Module:
         if e.kind == "name" and e.text in movable and widths[e.text] == own:
             return self._inlined_branches(name, self.assigns[e.text], movable, widths)
         if not self._becomes_if(name, e, movable):
-            return self._inlined(e, max(own, width_of(e, widths)), own, movable, widths)
-        condition = self._inlined(e.parts[0], 1, None, movable, widths)
+            return self._inlined_whole(e, own, movable, widths)
+        condition = self._inlined(e.parts[0], 1, False, movable, widths)
         branches = (self._inlined_branches(name, part, movable, widths) for part in e.parts[1:])
         return replace(e, parts=(condition, *branches))
 
@@ -253,74 +253,76 @@ class _Module:
             for part in branches
         )
 
-    def _inlined(
-        self,
-        e: Expression,
-        context: int,
-        target: int | None,
-        movable: set[str],
-        widths: dict[str, int],
+    def _inlined_whole(
+        self, e: Expression, target: int, movable: set[str], widths: dict[str, int]
     ) -> Expression:
-        """``e``, evaluated at ``context`` bits, with temporaries replaced by their expressions.
+        """A right-hand side that is assigned to ``target`` bits, as :meth:`_inlined`."""
+        if e.kind == "name" and e.text in movable and widths[e.text] == target:
+            return self.assigns[e.text]  # evaluated just as it was
+        own = width_of(e, widths)
+        return self._inlined(e, max(own, target), own <= target, movable, widths)
+
+    def _inlined(
+        self, e: Expression, context: int, firm: bool, movable: set[str], widths: dict[str, int]
+    ) -> Expression:
+        """``e`` with temporaries replaced by their expressions, where that changes no bit.
 
         Parameters
         ----------
         context
-            Width at which Verilog evaluates it; 0: its own.
-        target
-            Width of the net that it is assigned to, if it is all of the right-hand side.
+            Width at which Verilog evaluates ``e``.
+        firm
+            Whether that does not depend on the operands, but on what is assigned to.
         """
         if e.kind == "name":
             if e.text in movable:
                 value = self.assigns[e.text]
-                if self._fits(value, widths[e.text], context, target, widths):
+                if self._fits(value, widths[e.text], context, firm, widths):
                     return value
             return e
 
-        def go(part: Expression, context: int = 0) -> Expression:
-            return self._inlined(part, context or width_of(part, widths), None, movable, widths)
+        def own(part: Expression) -> Expression:
+            return self._inlined(part, width_of(part, widths), False, movable, widths)
+
+        def go(part: Expression) -> Expression:
+            return self._inlined(part, context, firm, movable, widths)
 
         parts = e.parts
         if e.kind in ("concat", "repeat", "signed"):
-            new = tuple(map(go, parts))
+            new = tuple(map(own, parts))
         elif e.kind == "slice":
             new = parts
         elif e.kind == "choice":
-            new = (go(parts[0]), go(parts[1], context), go(parts[2], context))
+            new = (own(parts[0]), go(parts[1]), go(parts[2]))
         elif e.kind == "unary":
-            new = (go(parts[0], context if e.text in "~-" else 0),)
+            new = (go(parts[0]) if e.text in "~-" else own(parts[0]),)
         elif e.text in COMPARISONS:
             both = max(width_of(part, widths) for part in parts)
-            new = tuple(go(part, both) for part in parts)
+            new = tuple(self._inlined(part, both, False, movable, widths) for part in parts)
         elif e.text in SHIFTS:
-            new = (go(parts[0], context), go(parts[1]))
+            new = (go(parts[0]), own(parts[1]))
         else:
-            new = tuple(go(part, context) for part in parts)
+            new = tuple(map(go, parts))
         moved = replace(e, parts=new)
         return moved if len(render(moved)) <= _LONGEST and moved.depth <= _DEEPEST else e
 
     def _fits(
-        self,
-        value: Expression,
-        width: int,
-        context: int,
-        target: int | None,
-        widths: dict[str, int],
+        self, value: Expression, width: int, context: int, firm: bool, widths: dict[str, int]
     ) -> bool:
         """Whether ``value`` may stand where a temporary of ``width`` bits was read.
 
-        The temporary was an unsigned number of ``width`` bits, to which ``value`` was cut or extended.
+        The temporary was an unsigned number of ``width`` bits, to which ``value`` was cut or
+        extended. It may, if it is an unsigned number of as many bits, wherever it stands; or
+        if it is evaluated at that width there, too.
         """
         own = width_of(value, widths)
-        if target == width:
-            return True  # the whole right-hand side: evaluated just as it was
         if self._signed(value):
-            return False  # would change how others are extended
+            return False  # would change how its neighbours are extended
         if value.kind in ("name", "number", "slice", "concat", "repeat") or (
-            own == 1 and (value.kind == "binary" and value.text in COMPARISONS)
+            value.kind == "binary" and value.text in COMPARISONS
         ):
-            return own == width  # has its own width everywhere, and is extended with zeros
-        return own <= width and context == width
+            return own == width
+        return context == width and (own == width or (firm and own < width))
 
     # -- registers ---------------------------------------------------------------------------
 

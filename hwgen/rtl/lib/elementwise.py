@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth import Array, Const, Module, Mux, Signal
+from amaranth import Const, Module, Mux, Signal
+from amaranth.lib.memory import Memory
 
+from ...ir.types import Int
 from . import timing
-from .component import StreamComponent
+from .component import StreamComponent, element_shape
 from .loops import wrapped
 from .pipeline import ElasticPipeline
 
-__all__ = ["Elementwise", "clip"]
+__all__ = ["ChannelConstants", "Elementwise", "clip", "table"]
 
 
 class Elementwise(StreamComponent):
@@ -59,10 +61,21 @@ def clip(value, lo: int | None, hi: int | None):
     shape = value.shape()
     low = -(1 << (shape.width - 1)) if shape.signed else 0
     high = (1 << (shape.width - shape.signed)) - 1
+    result = value
     if hi is not None and hi < high:
-        value = Mux(value > hi, hi, value)
+        result = Mux(value > hi, hi, result)
     if lo is not None and lo > low:
-        value = Mux(value < lo, lo, value)
+        result = Mux(value < lo, lo, result)
+    return result
+
+
+def table(m: Module, entries: Sequence[int], index, name: str):
+    """``entries[index]``: a table in logic, called ``name``."""
+    shape = element_shape(Int.fit(min(entries), max(entries)))
+    m.submodules[name] = memory = Memory(shape=shape, depth=len(entries), init=entries)
+    entry = memory.read_port(domain="comb")
+    value = Signal(shape, name=f"{name}_value")
+    m.d.comb += [entry.addr.eq(index), value.eq(entry.data)]
     return value
 
 
@@ -73,8 +86,8 @@ class ChannelConstants:
     ----------
     m
         The module.
-    values
-        One a channel.
+    folds
+        Beats of a pixel.
     lanes
         Channels a beat.
     taken
@@ -82,15 +95,16 @@ class ChannelConstants:
     """
 
     def __init__(self, m: Module, folds: int, lanes: int, taken) -> None:
+        self._m = m
         self._folds, self._lanes = folds, lanes
         self._fold = Signal(range(max(2, folds)), name="fold")
         if folds > 1:
             with m.If(taken):
                 m.d.sync += self._fold.eq(wrapped(self._fold, folds))
 
-    def __call__(self, values: Sequence[int], lane: int):
-        """The constant of the current beat's channel in ``lane``; a value of minimal shape."""
+    def __call__(self, values: Sequence[int], lane: int, name: str):
+        """The constant of the current beat's channel in ``lane``; ``name`` is that of its table."""
         own = [int(values[fold * self._lanes + lane]) for fold in range(self._folds)]
         if len(set(own)) == 1:
             return Const(own[0])
-        return Array(Const(value) for value in own)[self._fold]
+        return table(self._m, own, self._fold, f"{name}{lane}")

@@ -130,7 +130,9 @@ class Repack(StreamComponent):
         m.d.comb += self.o.payload.as_value().eq(out)
         with m.If(self.o.ready):
             m.d.sync += full.eq(0)
-        with m.If(self.i.valid & self.i.ready):
+        taken = Signal()
+        m.d.comb += taken.eq(self.i.valid & self.i.ready)
+        with m.If(taken):
             with m.If(last):
                 m.d.sync += [
                     out.eq(Cat(held, self.i.payload.as_value())),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amaranth import Const, Module, Mux, Signal, signed
+from amaranth import Cat, Const, Module, Mux, Signal, signed
 
 __all__ = ["Loop", "LoopNest", "wrapped"]
 
@@ -116,11 +116,16 @@ class LoopNest:
         def reduced(delta: int) -> int:
             return delta % modulo if modulo is not None else delta
 
-        m.d.comb += change.eq(reduced(restart - back))
+        # At most one level moves in a step, or the nest starts again.
+        changes: dict[int, list] = {reduced(restart - back): [self.done]}
         for level, delta in deltas:
-            if reduced(delta) != reduced(restart - back):
-                with m.If(self._moves[level]):
-                    m.d.comb += change.eq(reduced(delta))
+            changes.setdefault(reduced(delta), []).append(self._moves[level])
+        most = max(changes, key=lambda delta: (len(changes[delta]), -abs(delta)))
+        m.d.comb += change.eq(most)
+        for delta, moves in changes.items():
+            if delta != most:
+                with m.If(Cat(moves).any()):
+                    m.d.comb += change.eq(delta)
         total = value + change
         if modulo is not None and modulo & (modulo - 1):
             following = Signal.like(total, name=f"{name}_following")

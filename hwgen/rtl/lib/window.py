@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Const, Module, Mux, Signal, signed
+from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib.memory import Memory
 
 from ...ops.lib.window import Window
@@ -142,8 +142,7 @@ class WindowGenerator(StreamComponent):
         if stride == 1:
             m.d.comb += hit.eq((at >= first) & (at <= first + count - 1))
         else:
-            with m.Switch(at), m.Case(*(first + k * stride for k in range(count))):
-                m.d.comb += hit.eq(1)
+            m.d.comb += hit.eq(Cat(at == first + k * stride for k in range(count)).any())
         return hit
 
     @staticmethod
@@ -169,7 +168,8 @@ class WindowGenerator(StreamComponent):
         # The word is read out just before it is overwritten; the read adds one step.
         depth = beats - 1
         m.submodules[f"line_{name}"] = memory = Memory(shape=width, depth=depth, init=[])
-        write, read = memory.write_port(), memory.read_port()
+        write = memory.write_port()
+        read = memory.read_port()
         address = Signal(range(depth), name=f"line_{name}_address")
         with m.If(step):
             m.d.sync += address.eq(wrapped(address, depth))
