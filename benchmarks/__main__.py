@@ -11,6 +11,10 @@ from .report import Table, environment
 
 BENCHMARKS = ("model_to_verilog", "interpreter", "simulation", "area", "mcu")
 RESULTS = Path(__file__).with_name("results.md")
+INTRODUCTION = (
+    "Measured by `make bench`, which replaces the part of every benchmark that it runs.\n\n"
+)
+MARK = "<!-- benchmark "
 
 
 def main(arguments: list[str]) -> int:
@@ -23,25 +27,31 @@ def main(arguments: list[str]) -> int:
     def progress(text: str) -> None:
         print(f"[{time.monotonic() - begun:4.0f} s] {text}", file=sys.stderr, flush=True)
 
-    head = environment()
-    print(head, flush=True)
-    tables: list[Table] = []
+    print(environment(), flush=True)
+    wrong: list[str] = []
     for name in names:
+        done: list[Table] = []
+        head = environment()
         for table in importlib.import_module(f"{__package__}.{name}").run(progress):
             print(f"\n{table}", flush=True)
-            tables.append(table)
-    if not arguments:
-        RESULTS.write_text(_results(head, tables), encoding="utf-8")
-        progress(f"wrote {RESULTS.name}")
-    wrong = [text for table in tables for text in table.wrong]
+            done.append(table)
+            wrong += table.wrong
+            write(name, head, done)
     for text in wrong:
         print(f"error: {text}", file=sys.stderr)
     return 1 if wrong else 0
 
 
-def _results(head: str, tables: list[Table]) -> str:
-    text = "# Measured by `make bench`\n\nOverwritten by every complete run.\n\n" + head + "\n"
-    return text + "".join(f"\n{table}" for table in tables)
+def write(name: str, head: str, tables: list[Table], path: Path = RESULTS) -> None:
+    """Replace the part of the results that belongs to a benchmark."""
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    parts = {}
+    for part in old.split(MARK)[1:]:
+        key, _, text = part.partition(" -->\n")
+        parts[key] = text
+    parts[name] = f"# {name}\n\n{head}\n" + "".join(f"\n{table}" for table in tables) + "\n"
+    ordered = [f"{MARK}{key} -->\n{parts[key]}" for key in BENCHMARKS if key in parts]
+    path.write_text(INTRODUCTION + "".join(ordered).rstrip() + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,11 +16,10 @@ from hwgen.ir.graph import Graph
 
 __all__ = ["FORMS", "NAMES", "Emitted", "Generator", "find", "version"]
 
-# The ways in which each can lay out a network, its default first. alkaid's three-input adders suit
-# its own target's synthesis; Yosys has no use for them.
+# The ways in which each can lay out a network, its default first.
 FORMS = {
     "hwgen": ("pipelined",),
-    "alkaid": ("pipelined", "combinational", "combinational, no ternary adders"),
+    "alkaid": ("pipelined", "combinational"),
     "da4ml": ("pipelined", "combinational"),
 }
 NAMES = tuple(FORMS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import networks
-from benchmarks.__main__ import BENCHMARKS, main
+from benchmarks.__main__ import BENCHMARKS, main, write
 from benchmarks.area import naive_adders
 from benchmarks.generators import version
 from benchmarks.generators.tracing import apply
@@ -89,3 +89,18 @@ def test_a_failed_measurement_says_why():
 
 def test_a_generator_that_is_not_installed_has_no_version():
     assert version("no_such_generator") is None
+
+
+def test_results_replace_only_their_own_part(tmp_path):
+    path = tmp_path / "results.md"
+    tables = {name: Table(name.title(), ("generator",)) for name in ("one", "two", "three")}
+    write("area", "- then", [tables["one"]], path)
+    write("interpreter", "- then", [tables["two"]], path)
+    write("area", "- now", [tables["three"]], path)
+    text = path.read_text()
+    assert "## One" not in text
+    assert (
+        text.index("# interpreter\n\n- then") < text.index("## Two") < text.index("# area\n\n- now")
+    )
+    write("area", "- now", [tables["three"]], path)
+    assert path.read_text() == text
