@@ -77,7 +77,7 @@ $(VENV)/.torch: | $(BIN)/python
 	@touch $@
 
 $(VENV)/.demo: pyproject.toml $(VENV)/.torch
-	$(BIN)/python -m pip install -q -e '.[zoo]'
+	$(BIN)/python -m pip install -q -e .
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.torch
