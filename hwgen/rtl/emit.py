@@ -15,6 +15,7 @@ from amaranth.hdl import Fragment
 from ..errors import HwgenError
 from ..ir.graph import Graph
 from ..ir.schedule import Schedule
+from .describe import descriptions
 from .design import Design
 from .names import top_name
 from .network import Network
@@ -84,10 +85,12 @@ def emit(
     top = top_name(graph.name)
     modules[top] = render_top(top, core, network.input, network.output, header)
     names = [top, core, *sorted(set(modules) - {top, core})]
+    described = descriptions(graph, schedules, network, names)
     for name in names:
-        body = modules[name]
-        if not body.startswith("//"):
-            body = f"{header}\n\n{body}"
+        body = modules[name].removeprefix(header).lstrip("\n")
+        head = "\n".join(filter(None, [header, described.get(name)]))
+        gap = "\n" if body.startswith("//") else "\n\n"
+        body = head + gap + body
         (folder / f"{name}.v").write_text(body.rstrip() + "\n", encoding="utf-8")
     design = Design(
         folder=folder,

@@ -91,6 +91,11 @@ class Network(wiring.Component):
         parts = node.removesuffix(f"_{op}")
         return f"{self._graph.name}_{parts}_{op}" if parts != op else f"{self._graph.name}_{op}"
 
+    @property
+    def components(self) -> dict[str, object]:
+        """All parts by instance name: layers, and what lies between them."""
+        return {instance.name: instance.component for instance in self._instances}
+
     # -- construction ------------------------------------------------------------------------
 
     def _build(self, depths: dict[str, int] | None) -> None:

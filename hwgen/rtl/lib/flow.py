@@ -70,7 +70,7 @@ class Fork(wiring.Component):
     _MustUse__silence = True
 
     def __init__(self, shape: StreamShape, outputs: int) -> None:
-        self._outputs = outputs
+        self.outputs = outputs
         signature = stream.Signature(lanes_layout(shape))
         super().__init__({"i": In(signature), **{f"o{k}": Out(signature) for k in range(outputs)}})
 
@@ -79,9 +79,9 @@ class Fork(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        done = Signal(self._outputs)
-        finished = Signal(self._outputs)
-        for k in range(self._outputs):
+        done = Signal(self.outputs)
+        finished = Signal(self.outputs)
+        for k in range(self.outputs):
             port = getattr(self, f"o{k}")
             m.d.comb += [
                 port.payload.as_value().eq(self.i.payload.as_value()),

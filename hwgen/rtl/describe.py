@@ -1,0 +1,62 @@
+"""What the head of every Verilog file says about its module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..ir.graph import Graph
+from ..ir.schedule import Schedule
+from .lib.flow import Fork, Queue, Repack
+from .network import Network
+
+__all__ = ["descriptions"]
+
+
+def descriptions(
+    graph: Graph, schedules: Mapping[str, Schedule], network: Network, modules: list[str]
+) -> dict[str, str]:
+    """Comment lines for every module, in Verilog.
+
+    Parameters
+    ----------
+    modules
+        Names of all modules of the design.
+    """
+    prefix = f"{graph.name}_"
+    known = {
+        f"{prefix}core": f"All layers: {network.interval} cycles a frame, latency {network.latency}."
+    }
+    for name, component in network.components.items():
+        if isinstance(component, Fork):
+            text = f"Gives every beat to {component.outputs} readers."
+        elif isinstance(component, Queue):
+            text = f"Holds up to {component.depth} beats while another branch catches up."
+        elif isinstance(component, Repack):
+            source, target = component.inputs[0], component.output
+            text = f"{source.lanes} to {target.lanes} elements a beat."
+        else:
+            continue
+        known[prefix + name] = text
+    for node in graph.nodes:
+        if node.op.name in ("input", "flatten"):
+            continue
+        operands = graph.operands(node)
+        cycles = node.op.cost(*operands, schedule=schedules[node.name]).cycles
+        plural = "s" if cycles > 1 else ""
+        known[network.module_name(node.name)] = "\n// ".join(
+            [
+                f"{node.where}, {schedules[node.name]}: {cycles} cycle{plural} a frame.",
+                *(f"Input {operand}." for operand in operands),
+                f"Output {node.type}.",
+            ]
+        )
+    result = {}
+    for module in modules:
+        owner = max(
+            (name for name in known if f"{module}_".startswith(f"{name}_")), key=len, default=""
+        )
+        if owner:
+            part = module.removeprefix(owner).strip("_")
+            first = known[owner].partition("\n")[0]
+            result[module] = f"// Part ({part}) of {first}" if part else f"// {known[owner]}"
+    return result
