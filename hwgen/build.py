@@ -27,6 +27,14 @@ __all__ = ["MANIFEST", "Build", "file_digests"]
 MANIFEST = "manifest.json"
 FORMAT = "hwgen-build"
 VERSION = 1
+PARTS = {
+    "model": str,
+    "graph": str,
+    "schedules": dict,
+    "options": dict,
+    "checks": list,
+    "files": dict,
+}
 
 
 class Build:
@@ -83,6 +91,9 @@ class Build:
             raise InvalidInput(
                 f"{path}: version must be {VERSION}, found {manifest.get('version')!r}; compile again"
             )
+        for key, kind in PARTS.items():
+            if not isinstance(manifest.get(key), kind):
+                raise InvalidInput(f"{path}: damaged: holds no {key}; compile again")
         return manifest
 
     @cached_property
@@ -93,21 +104,36 @@ class Build:
     @cached_property
     def schedules(self) -> dict[str, Schedule]:
         """Schedules by node name."""
-        return {name: Schedule(**entry) for name, entry in self.manifest["schedules"].items()}
+        try:
+            return {name: Schedule(**entry) for name, entry in self.manifest["schedules"].items()}
+        except TypeError as error:
+            raise InvalidInput(
+                f"{self.folder / MANIFEST}: damaged: {error}; compile again"
+            ) from None
 
     @cached_property
     def design(self) -> Design:
         """The Verilog design."""
         from .rtl.design import Design
 
-        return Design.load(self.folder / "verilog")
+        design = Design.load(self.folder / "verilog")
+        self._require(design.folder, design.sources)
+        return design
 
     @cached_property
     def c(self) -> CBuild:
         """The C sources."""
         from .mcu.build import CBuild
 
-        return CBuild.load(self.folder / "c")
+        c = CBuild.load(self.folder / "c")
+        self._require(c.folder, (*c.sources, c.header.name))
+        return c
+
+    @staticmethod
+    def _require(folder: Path, names) -> None:
+        for name in names:
+            if not (folder / name).is_file():
+                raise InvalidInput(f"{folder / name}: no such file; compile again")
 
     @cached_property
     def vectors(self) -> tuple[np.ndarray, np.ndarray]:
@@ -115,8 +141,10 @@ class Build:
         try:
             x = np.load(self.folder / "vectors" / "input.npy", allow_pickle=False)
             expected = np.load(self.folder / "vectors" / "expected.npy", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise InvalidInput(f"{self.folder / 'vectors'}: damaged: {error}") from None
+        except (OSError, ValueError, EOFError) as error:
+            raise InvalidInput(
+                f"{self.folder / 'vectors'}: damaged: {error}; compile again"
+            ) from None
         return x, expected
 
     def damage(self) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -283,7 +285,7 @@ def _load_array(path: Path, option: str):
         return np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise InvalidInput(f"{option} {path}: no such file") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InvalidInput(f"{option} {path}: must be an .npy file of numbers: {error}") from None
 
 
@@ -313,10 +315,33 @@ def _warn_of_damage(build) -> None:
         print(f"warning: {build.folder / name} has changed since it was built", file=sys.stderr)
 
 
+class _Stopped(BaseException):
+    """SIGTERM or SIGHUP has come."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = number
+
+
+def _unwind_on_signals() -> None:
+    """Let SIGTERM and SIGHUP clean up, as Ctrl-C does."""
+
+    def stop(number: int, frame) -> None:
+        raise _Stopped(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # else nohup
+            signal.signal(number, stop)
+
+
 def main() -> None:
     """Entry point: runs a command; errors become one line and an exit code."""
     # Tables and progress lines keep their order where both go into one file.
-    sys.stdout.reconfigure(line_buffering=True)
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(line_buffering=True)
+    _unwind_on_signals()
+    warnings.formatwarning = lambda message, *rest, **options: f"warning: {message}\n"
     try:
         code = cli.main(prog_name="hwgen", standalone_mode=False)
     except HwgenError as error:
@@ -328,6 +353,9 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         print("interrupted; nothing half-written was left behind", file=sys.stderr)
         code = 130
+    except _Stopped as stop:
+        print("stopped by a signal; nothing half-written was left behind", file=sys.stderr)
+        code = 128 + stop.signal
     except BrokenPipeError:
         sys.stderr.close()
         code = 141

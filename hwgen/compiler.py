@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import operator
 import tempfile
 from collections.abc import Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from .build import MANIFEST, Build, write_manifest
-from .errors import HwgenError, InvalidInput, MissingTool, Unsupported
+from .build import Build, write_manifest
+from .destination import appearing, check_destination
+from .errors import InvalidInput, MissingTool, Unsupported
 from .ir.graph import Graph
 from .ir.schedule import Schedule
 from .ir.serialize import save_graph
@@ -82,12 +81,17 @@ def compile(
     if target not in TARGETS:
         raise InvalidInput(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
     out = Path(out)
+    cycles = _whole(cycles)
+    if schedules is not None and not isinstance(schedules, Mapping):
+        raise InvalidInput(
+            f"schedules must map layer names to schedules, found {type(schedules).__name__}"
+        )
     if verify and target != "c":
         simulator = _usable_engine(simulator)
     checks: list[Check] = []
     with reporter.step("reading the network"):
         original = _read(source)
-        _check_destination(out, original.name, force)
+        check_destination(out, original.name, force)
         x = golden_inputs(original, VECTORS) if samples is None else original.check_input(samples)
         if not len(x):
             raise InvalidInput("samples must hold one sample or more, found none")
@@ -102,7 +106,7 @@ def compile(
             for name, pick in (schedules or {}).items()
         }
         picks = schedule(graph, cycles, fixed) if target != "c" else {}
-    with _appearing(out, graph.name, force) as folder:
+    with appearing(out, graph.name, force) as folder:
         save_graph(graph, folder / "model")
         (folder / "vectors").mkdir()
         np.save(folder / "vectors" / "input.npy", x)
@@ -127,6 +131,13 @@ def compile(
             checks=[{"form": c.form, "samples": c.samples, "differ": c.differ} for c in checks],
         )
     return Build.load(out)
+
+
+def _whole(cycles) -> int | None:
+    try:
+        return None if cycles is None else operator.index(cycles)
+    except TypeError:
+        raise InvalidInput(f"cycles must be a whole number, not {cycles!r}") from None
 
 
 def _rerun(part: Graph, x: np.ndarray) -> np.ndarray:
@@ -255,60 +266,3 @@ def _emit_c(graph, folder, x, expected, verify, reporter) -> list[Check]:
     ):
         got = run_on_host(build, x, sanitize=True)
         return [compare(graph, "C (host)", x, expected, got, c_runner(Path(scratch)))]
-
-
-# -- the folder -------------------------------------------------------------------------------
-
-
-def _check_destination(out: Path, model: str, force: bool) -> None:
-    """Raise InvalidInput unless ``out`` is free or an earlier build of the same model."""
-    if not out.exists() or force:
-        return
-    if not out.is_dir():
-        raise InvalidInput(f"{out}: must be a folder, found a file; choose another with -o")
-    if not any(out.iterdir()):
-        return
-    if not (out / MANIFEST).exists():
-        raise InvalidInput(
-            f"{out}: holds files that are no hwgen build; choose another folder, or --force"
-        )
-    held = Build.load(out).manifest.get("model")
-    if held != model:
-        raise InvalidInput(
-            f"{out}: holds a build of {held!r}, not of {model!r}; choose another folder, or --force"
-        )
-
-
-@contextmanager
-def _appearing(out: Path, model: str, force: bool):
-    """A folder beside ``out`` that takes its place when the block succeeds, and else vanishes."""
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
-    old = out.with_name(f".{out.name}.old-{os.getpid()}")
-    made = [p for p in out.absolute().parents if not p.exists()]  # innermost first
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial.mkdir()
-    except OSError as error:
-        raise InvalidInput(f"{out}: cannot be written: {error.strerror}") from None
-    try:
-        yield partial
-        _check_destination(out, model, force)
-        if out.exists():
-            out.rename(old)
-        try:
-            partial.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise
-    except OSError as error:
-        raise HwgenError(f"{error.filename or out}: cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        if out.exists() and old.is_dir():
-            shutil.rmtree(old, ignore_errors=True)
-        elif old.exists() and out.exists():
-            old.unlink()
-        if not out.exists():
-            for parent in made:
-                parent.rmdir()

@@ -161,6 +161,11 @@ def test_vectors_empty(refused, graph_file, tmp_path):
     refused("vectors_empty", "compile", graph_file.name, "--vectors", "v.npy")
 
 
+def test_vectors_without_content(refused, graph_file, tmp_path):
+    (tmp_path / "v.npy").touch()
+    refused("vectors_without_content", "compile", graph_file.name, "--vectors", "v.npy")
+
+
 def test_vectors_that_are_pickles(refused, graph_file, tmp_path):
     np.save(tmp_path / "v.npy", np.array([Payload()], dtype=object), allow_pickle=True)
     refused("vectors_pickled", "compile", graph_file.name, "--vectors", "v.npy")
@@ -198,6 +203,11 @@ def test_damaged_manifest(refused, hwgen, graph_file, tmp_path):
 
 def test_unknown_zoo_model(refused):
     refused("unknown_zoo_model", "zoo", "train", "digits-transformer")
+
+
+def test_no_place_for_a_trained_model(refused, tmp_path):
+    (tmp_path / "model.pt").mkdir()
+    refused("no_place_for_a_trained_model", "zoo", "train", "digits-mlp", "-o", "model.pt")
 
 
 def _mutate(monkeypatch, module: str, change) -> None:
