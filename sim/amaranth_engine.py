@@ -18,6 +18,7 @@ from .faults import report
 from .packing import pack_lanes, unpack_lanes
 from .result import Progress, SimulationResult
 from .scenario import Scenario
+from .waves import wave_file
 
 if TYPE_CHECKING:
     from amaranth.lib.wiring import Component
@@ -79,8 +80,7 @@ class AmaranthSimulator:
         beats = pack_lanes(np.asarray(x)[: scenario.frames], design.input)
         driver = StreamDriver.of(design, scenario, beats, design.input.lanes * design.input.width)
         if waves is not None:
-            waves = waves.with_suffix(".vcd")
-            waves.parent.mkdir(parents=True, exist_ok=True)
+            waves = wave_file(waves, ".vcd")
         try:
             _simulate(self.core(), driver, waves, progress)
         except FaultFound as found:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import hashlib
 import os
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,9 +26,33 @@ SAFE_AGE = 3600.0  # seconds for which nothing that was used is removed
 
 
 def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/hwgen``, or ``~/.cache/hwgen``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "hwgen"
+    """``$XDG_CACHE_HOME/hwgen``, or ``~/.cache/hwgen``.
+
+    Where it cannot be written: a folder that this process removes at its end, with a warning.
+    """
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:  # a user without a home
+        return _makeshift(str(error))
+    folder = Path(base) / "hwgen"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return _makeshift(f"{folder} cannot be written: {error.strerror}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return _makeshift(f"{folder} cannot be written: permission denied")
+    return folder
+
+
+@functools.cache
+def _makeshift(reason: str) -> Path:
+    warnings.warn(
+        f"no cache: {reason}; every run compiles its simulators anew (set XDG_CACHE_HOME)",
+        stacklevel=3,
+    )
+    folder = Path(tempfile.mkdtemp(prefix="hwgen-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def digest(*parts: str | bytes | Path) -> str:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -27,6 +27,7 @@ from .faults import SimulationFailed, SimulationHang
 from .result import Progress, SimulationResult
 from .scenario import Scenario
 from .verilated import WAIVED
+from .waves import wave_file
 
 __all__ = ["CocotbSimulator", "icarus", "verilator_cocotb"]
 
@@ -96,8 +97,7 @@ class CocotbSimulator:
     ) -> list[SimulationResult]:
         tools.require(*self.needs, purpose=f"simulation in {self.title}")
         if waves is not None:
-            waves = waves.resolve().with_suffix(self.waves_suffix)
-            waves.parent.mkdir(parents=True, exist_ok=True)
+            waves = wave_file(waves, self.waves_suffix)
         frames = len(np.asarray(x))
         with tempfile.TemporaryDirectory(prefix="hwgen-") as name:
             folder = Path(name)
@@ -170,8 +170,9 @@ class CocotbSimulator:
 
     def _keep(self, log: Path) -> None:
         if self.logs is not None and log.exists():
-            self.logs.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(log, self.logs / log.name)
+            with suppress(OSError):  # a build that can only be read needs no logs
+                self.logs.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(log, self.logs / log.name)
 
 
 def icarus(logs: Path | None = None) -> CocotbSimulator:

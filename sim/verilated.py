@@ -23,6 +23,7 @@ from .faults import Fault, SimulationFailed, Status, report
 from .packing import pack_bytes, unpack_bytes
 from .result import Progress, SimulationResult
 from .scenario import Scenario, drain_cycles, idle_limit
+from .waves import wave_file
 
 __all__ = ["WAIVED", "VerilatedSimulator", "lint"]
 
@@ -91,8 +92,7 @@ class VerilatedSimulator:
         frames = len(x)
         library = _load(design, self.optimize, trace=waves is not None)
         if waves is not None:
-            waves = waves.with_suffix(".vcd")
-            waves.parent.mkdir(parents=True, exist_ok=True)
+            waves = wave_file(waves, ".vcd")
         out = np.zeros((frames * design.output.beats, design.output.data_bits // 8), np.uint8)
         starts, ends = np.zeros((2, frames), np.int64)
         config = _Config(

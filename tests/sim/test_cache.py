@@ -59,3 +59,13 @@ def test_prunes_what_was_not_used_for_longest(home: Path, monkeypatch: pytest.Mo
     cache.build_once("kind", "k1", lambda f: None)  # used again
     cache.build_once("kind", "new", lambda f: (f / "x").write_bytes(bytes(5)))
     assert sorted(p.name for p in (home / "kind").iterdir()) == ["k1", "new"]
+
+
+def test_works_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that cannot be written costs time, not results; and somebody is told."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match="no cache: .* cannot be written: Not a directory"):
+        folder = cache.build_once("kind", "key", lambda f: (f / "x").write_text("made"))
+    assert (folder / "x").read_text() == "made"
+    assert cache.build_once("kind", "key", lambda f: None) == folder

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.errors import HwgenError, Mismatch, MissingTool
+from hwgen.errors import HwgenError, InvalidInput, Mismatch, MissingTool
 from hwgen.sim import (
     ProtocolViolation,
     SimulationFailed,
@@ -180,7 +180,7 @@ def test_combinational_loops_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_unwritable_waves(tmp_path: Path) -> None:
     (tmp_path / "adder.vcd").mkdir()
-    with pytest.raises(SimulationFailed, match="writable"):
+    with pytest.raises(InvalidInput, match="cannot be written: Is a directory"):
         simulator("verilator").run(
             ADDER.build(tmp_path), ADDER.samples(2), waves=tmp_path / "adder.vcd"
         )
