@@ -7,7 +7,12 @@ no code from the file and needs no class of the user's.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
+import os
 import pickle
+import uuid
 import zipfile
 from pathlib import Path
 
@@ -19,7 +24,7 @@ from ..ir.graph import Graph
 from ..nn import Network
 from .capture import capture
 
-__all__ = ["VERSION", "load", "load_network", "save"]
+__all__ = ["VERSION", "check_writable", "load", "load_network", "save"]
 
 FORMAT = "hwgen-checkpoint"
 VERSION = 1
@@ -56,11 +61,32 @@ def save(model: nn.Module, path, example_shape=None, name: str | None = None) ->
         "description": {**network.describe(), "name": name or path.stem},
         "state": {key: value.detach().cpu() for key, value in network.state_dict().items()},
     }
-    try:
-        torch.save(document, path)
-    except (OSError, RuntimeError) as error:
-        raise InvalidInput(f"{path}: cannot be written: {error}") from None
+    content = io.BytesIO()
+    torch.save(document, content)
+    _write(path, content.getbuffer())
     return path
+
+
+def check_writable(path) -> None:
+    """Raise InvalidInput unless a checkpoint can be written at ``path``: before long training."""
+    _write(Path(path), None)
+
+
+def _write(path: Path, data) -> None:
+    """Write a file whole or not at all; None: only see whether that can be done."""
+    place = path.resolve()
+    partial = place.with_name(f".{place.name[:40]}.partial-{uuid.uuid4().hex[:8]}")
+    try:
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        partial.write_bytes(data or b"")
+        if data is not None:
+            partial.replace(place)
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def load(path) -> Graph:

@@ -31,9 +31,10 @@ def list_models() -> None:
 
 def train_model(name: str, out: Path) -> None:
     """Train a model by its recipe, show its deployed accuracy, write its checkpoint."""
-    from ..frontend.checkpoint import load, save
+    from ..frontend.checkpoint import check_writable, load, save
 
     recipe = zoo.recipe(name)
+    check_writable(out)
     real, labels = zoo.test_data(name)
     with Console().step(f"training {name}") as progress:
         model = recipe.train(lambda done, total, *words: progress(done, total))

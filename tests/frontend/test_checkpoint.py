@@ -173,3 +173,17 @@ def test_messages(model, tmp_path, snapshot):
 def test_a_path_that_cannot_be_written_is_refused(model, tmp_path):
     with pytest.raises(InvalidInput, match="cannot be written"):
         checkpoint.save(model, tmp_path / "no" / "such" / "folder" / "net.pt")
+
+
+def test_a_checkpoint_is_written_whole_or_not_at_all(model, tmp_path, monkeypatch):
+    path = checkpoint.save(model, tmp_path / "net.pt")
+    before = path.read_bytes()
+
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(InvalidInput, match="cannot be written: No space left on device"):
+        checkpoint.save(model, path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["net.pt"]
