@@ -51,8 +51,11 @@ def load(source: str | Path) -> Graph:
 def find_source(source: str | Path) -> Path:
     """The file or folder that ``source`` names; names of the zoo stand for their checkpoints."""
     path = Path(source)
-    if path.exists():
-        return path
+    try:
+        if path.exists():
+            return path
+    except OSError as error:
+        raise InvalidInput(f"{str(source)[:200]}: cannot be read: {error.strerror}") from None
     from . import zoo
 
     if str(source) in zoo.names():

@@ -75,8 +75,10 @@ def capture(model: nn.Module, name: str | None = None) -> Network:
             "model must be a plain torch.nn.Module, found a TorchScript module; "
             "give the module that it was scripted from"
         )
-    graph = _trace(model)
-    return _Translation(model, graph).network(name or type(model).__name__.lower())
+    name = name or type(model).__name__.lower()
+    if isinstance(model, Layer) or type(model) in _MODULES or not list(model.children()):
+        model = nn.Sequential(model)  # what is traced must hold the layers, not be one
+    return _Translation(model, _trace(model)).network(name)
 
 
 class _Tracer(fx.Tracer):
@@ -85,8 +87,6 @@ class _Tracer(fx.Tracer):
 
 
 def _trace(model: nn.Module) -> fx.Graph:
-    if isinstance(model, Layer):
-        model = nn.Sequential(model)
     modes = {module: module.training for module in model.modules()}
     model.eval()  # what is deployed is what eval mode does
     try:
@@ -158,9 +158,7 @@ class _Translation:
 
     def _call_module(self, node: fx.Node) -> None:
         path = str(node.target)
-        module = self.model.get_submodule(path) if path else self.model
-        if isinstance(self.model, Layer):
-            module = self.model
+        module = self.model.get_submodule(path)
         where = f"layer {path!r} ({type(module).__name__})"
         if isinstance(module, Layer):
             if layer_classes().get(type(module).__name__) is not type(module):

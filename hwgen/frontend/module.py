@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from ..errors import InvalidInput
 from ..ir.graph import Graph
 from .capture import capture
 
@@ -35,4 +36,11 @@ def lower(model: nn.Module, example=None, name: str | None = None) -> Graph:
 
 def example_shape(example) -> tuple[int, ...] | None:
     """Shape of one sample of a batch, or None."""
-    return None if example is None else tuple(example.shape[1:])
+    if example is None:
+        return None
+    if not isinstance(getattr(example, "shape", None), tuple) or len(example.shape) < 2:
+        raise InvalidInput(
+            f"example must be a batch of samples, a tensor or an array, found "
+            f"{type(example).__name__} of shape {getattr(example, 'shape', 'unknown')}"
+        )
+    return tuple(int(size) for size in example.shape[1:])

@@ -20,6 +20,7 @@ __all__ = ["Graph", "GraphBuilder", "Node"]
 # faster on small layers. Below the fewest rows the weights' own preparation would show.
 _CACHED_ELEMENTS = 1 << 17
 _FEWEST_ROWS = 128
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,11 @@ class Graph:
         return array
 
     def _check_shape(self, x) -> None:
-        want, found = self.input_type.shape, np.shape(x)
+        want = self.input_type.shape
+        try:
+            found = np.shape(x)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"input must be an array of numbers: {error}") from None
         if len(found) != 1 + len(want) or found[1:] != want:
             hint = "; images are (batch, height, width, channels)" if len(want) == 3 else ""
             raise InvalidInput(
@@ -132,7 +137,10 @@ class Graph:
         """
         want = self.input_type
         self._check_shape(x)
-        real = np.asarray(x, dtype=np.float64)
+        try:
+            real = np.asarray(x, dtype=np.float64)
+        except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: PyTorch's
+            raise InvalidInput(f"input must be an array of real numbers: {error}") from None
         if not np.isfinite(real).all():
             raise InvalidInput("input must be finite, found NaN or infinity")
         q = np.rint(real / want.scale)
@@ -270,6 +278,10 @@ class GraphBuilder:
 
 
 def identifier(text: str) -> str:
-    """``text`` as ``[a-z][a-z0-9_]*`` without double underscores, which simulators mangle."""
+    """``text`` as ``[a-z][a-z0-9_]*`` without double underscores, which simulators mangle.
+
+    It is cut after 64 characters: a model's and a node's name together name a file.
+    """
     clean = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    return f"n{clean}" if clean[:1].isdigit() else clean
+    clean = f"n{clean}" if clean[:1].isdigit() else clean
+    return clean[:_LONGEST_NAME].rstrip("_")

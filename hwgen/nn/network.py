@@ -53,13 +53,18 @@ class Network(nn.Module):
         self.steps = tuple(steps)
         for path, layer in layers.items():
             layer.path = path
-        # Module names must not hold dots; the paths of layers may.
-        self.layers = nn.ModuleDict(
-            {path.replace(".", "/"): layer for path, layer in layers.items()}
-        )
+        # A ModuleDict would refuse layers that are called as its own methods: values, keys, ...
+        self.layers = nn.Module()
+        for path, layer in layers.items():
+            self.layers.add_module(self._key(path), layer)
+
+    @staticmethod
+    def _key(path: str) -> str:
+        """Module names must not hold dots; the paths of layers may."""
+        return path.replace(".", "/")
 
     def layer(self, path: str) -> Layer:
-        return self.layers[path.replace(".", "/")]
+        return self.layers.get_submodule(self._key(path))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         values = {"input": x}
@@ -134,8 +139,16 @@ class Network(nn.Module):
         input_shape
             Shape of a sample in PyTorch's order; the input quantizer's own if not given.
         """
-        if input_shape is not None:
-            self.entrance.shape = check_shape(input_shape)
+        shape = self.entrance.shape
+        try:
+            if input_shape is not None:
+                self.entrance.shape = check_shape(input_shape)
+            return self._lower()
+        except HwgenError:
+            self.entrance.shape = shape  # one that does not fit is not kept
+            raise
+
+    def _lower(self) -> Graph:
         lowering = Lowering(self.name)
         values: dict[str, str] = {}
         for step in self.steps:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -260,3 +262,45 @@ def test_two_inputs_are_refused():
 def test_scripted_modules_are_refused():
     with pytest.raises(Unsupported, match="found a TorchScript module"):
         lower(torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (q.Linear(3, 3), "model must begin with hwgen.nn.InputQuantizer, found Linear"),
+        (nn.Linear(3, 3), "use hwgen.nn.Linear, or hwgen.quantize for a float model"),
+        (nn.LSTM(3, 3), "layer '0' (LSTM): is not supported"),
+        (nn.Sequential(), "found no layer at all"),
+    ],
+)
+def test_models_that_are_one_layer(model, message):
+    with pytest.raises(Unsupported, match=re.escape(message)):
+        lower(model)
+
+
+def test_layers_may_be_called_as_methods_of_dictionaries():
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.keys = q.InputQuantizer(4, 1.0, shape=(2,))
+            self.values = q.Linear(2, 2, scale=1.0)
+            with torch.no_grad():
+                self.values.weight.fill_(1.0)
+
+        def forward(self, x):
+            return self.values(self.keys(x))
+
+    assert [node.layer for node in lower(Model()).nodes] == ["keys", "values"]
+
+
+@pytest.mark.parametrize("example", [5, [[1.0, 2.0]], (3, 2), torch.zeros(2)])
+def test_examples_must_be_batches(example):
+    with pytest.raises(InvalidInput, match="example must be a batch of samples"):
+        lower(nn.Sequential(q.InputQuantizer(scale=1.0), nn.ReLU()), example)
+
+
+def test_an_example_that_does_not_fit_is_forgotten():
+    model = nn.Sequential(q.InputQuantizer(scale=1.0, shape=(2,)), q.Linear(2, 2, scale=0.01))
+    with pytest.raises(InvalidInput, match="input must have 2 features"):
+        lower(model, torch.zeros(1, 3))
+    assert lower(model).input_type.shape == (2,)

@@ -81,7 +81,7 @@ def test_residual_network():
     module = trained(Residual(), 3, 16, 16)
     network, _ = check_close(module, batch(3, 16, 16), 25.0)
     assert module.training, "the module's mode must be kept"
-    kinds = [type(layer).__name__ for layer in network.layers.values()]
+    kinds = [type(layer).__name__ for layer in network.layers.children()]
     assert kinds.count("Add") == 1
     assert kinds.count("ReLU") == 0
     # The pooling moved behind the rectifier, so that it pools narrow values.

@@ -23,6 +23,8 @@ from hwgen.ops.requantize import Requantize
         ("_x_", "x"),
         ("größe", "gr_e"),
         ("--", ""),
+        ("Ab" * 40, "ab" * 32),
+        ("a" * 63 + ".b", "a" * 63),
     ],
 )
 def test_identifier(text, name):
