@@ -42,7 +42,9 @@ def installed(tmp_path_factory) -> Path:
          "--no-index", wheel, cwd=work)  # fmt: skip
     # Dependencies come from this environment. A path in a .pth file brings no editable install
     # along: nested .pth files are not read.
-    site = Path(_run(python, "-c", "import site; print(site.getsitepackages()[0])", cwd=work).strip())
+    site = Path(
+        _run(python, "-c", "import site; print(site.getsitepackages()[0])", cwd=work).strip()
+    )
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return environment / "bin"
 
