@@ -309,4 +309,11 @@ HINTS = {
     "silu": " (train with ReLU)",
     "leaky_relu": " (train with ReLU)",
     "conv1d": " (use Conv2d with a height of 1)",
+    "pad": " (padding_mode must be 'zeros'; give the padding to the convolution or pooling)",
+    "argmax": " (leave it out: the largest output stays the largest)",
+    "mul": " (put a constant factor into the weights of the layer before)",
+    "sub": " (add, with the weights of the layer before negated)",
+    "layer_norm": " (use batch norm)",
+    "group_norm": " (use batch norm)",
+    "instance_norm": " (use batch norm)",
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..errors import Unsupported
+from ..errors import HwgenError, Unsupported
 from ..nn import Layer, Network
 from ..nn.add import Add
 from ..nn.avg_pool2d import AvgPool2d, GlobalAvgPool2d
@@ -158,7 +158,10 @@ class _Builder:
 
     def add(self, step: FloatStep, per_channel: bool) -> None:
         inputs = tuple(self.values[v] for v in step.inputs)
-        self.values[step.value] = getattr(self, f"_{step.kind}")(step, per_channel, *inputs)
+        try:
+            self.values[step.value] = getattr(self, f"_{step.kind}")(step, per_channel, *inputs)
+        except HwgenError as error:
+            raise type(error)(f"layer {step.path!r} ({step.kind}): {error}") from None
 
     def end_at(self, value: str) -> None:
         """Drop what the output does not need; its step is the last one."""

@@ -171,6 +171,11 @@ def _program(module, samples: torch.Tensor):
                 f"must be a float torch.nn.Module or an exported program, "
                 f"found {type(module).__name__}"
             )
+        for name, value in module.state_dict().items():
+            if value.is_floating_point() and value.dtype != torch.float32:
+                raise InvalidInput(
+                    f"module must be in float32, found {name!r} in {value.dtype}; call module.float()"
+                )
         modes = {part: part.training for part in module.modules()}
         module.eval()
         try:

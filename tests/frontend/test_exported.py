@@ -302,6 +302,8 @@ REFUSED = {
     "bits": (nn.Linear(5, 2), VECTOR, {"weight_bits": 9}),
     "scale": (nn.Linear(5, 2), VECTOR, {"scale": "auto"}),
     "no module": (len, VECTOR, {}),
+    "double precision": (nn.Linear(5, 2).double(), VECTOR, {}),
+    "padding as wide as the kernel": (nn.Conv2d(2, 2, 2, padding=2), IMAGE, {}),
 }  # fmt: skip
 
 
