@@ -30,7 +30,7 @@ test: $(VENV)/.test tools  ## the tests, under ten minutes on two cores
 	$(BIN)/python -m pytest -m "not slow" -n $(JOBS) tests
 
 test-all: $(VENV)/.test tools  ## the tests, with thousands of random networks
-	$(BIN)/python -m pytest -n $(JOBS) tests
+	$(BIN)/python -m pytest --timeout 7200 -n $(JOBS) tests
 
 lint: $(VENV)/.test  ## style and format
 	$(BIN)/ruff check .
