@@ -38,7 +38,7 @@ def descriptions(
             continue
         known[prefix + name] = text
     for node in graph.nodes:
-        if node.op.name in ("input", "flatten"):
+        if node.op.name in ("input", "flatten") or node.name not in schedules:
             continue
         operands = graph.operands(node)
         cycles = node.op.cost(*operands, schedule=schedules[node.name]).cycles

@@ -65,6 +65,10 @@ class Network(wiring.Component):
     def __init__(self, graph: Graph, schedules: Mapping[str, Schedule]) -> None:
         self._graph = graph
         self._schedules = schedules
+        self._live = {graph.output}  # values that the output depends on
+        for node in reversed(graph.nodes):
+            if node.name in self._live:
+                self._live.update(node.inputs)
         self._instances: list[_Instance] = []
         self._components: dict[str, StreamComponent] = {}
         # Queues behind forks: without a bound at first, then as deep as that was seen to need.
@@ -104,8 +108,10 @@ class Network(wiring.Component):
         self._instances = []
         wires: dict[str, list[_Wire]] = {}  # by value: one wire for every reader still to come
         for node in graph.nodes:
+            if node.name not in self._live:
+                continue
             if node.op.name == "input":
-                readers = [graph[name] for name in graph.users[node.name]]
+                readers = [graph[name] for name in graph.users[node.name] if name in self._live]
                 if not readers:
                     raise Unsupported(
                         f"graph {graph.name!r}: a network without layers has no hardware"
@@ -169,7 +175,8 @@ class Network(wiring.Component):
 
     def _spread(self, name: str, wire: _Wire, depths: dict[str, int] | None) -> list[_Wire]:
         """One wire for every reader of a value; queues behind a fork keep its branches in step."""
-        readers = len(self._graph.users[name]) + (name == self._graph.output)
+        users = [user for user in self._graph.users[name] if user in self._live]
+        readers = len(users) + (name == self._graph.output)
         if readers <= 1:
             return [wire]
         fork = f"{name}_fork"

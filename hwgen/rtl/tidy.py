@@ -30,7 +30,7 @@ from .expression import (
 
 __all__ = ["tidy"]
 
-_LONGEST = 110  # characters of an expression
+_LONGEST = 120  # characters of an expression
 _DEEPEST = 4  # operators on one path
 _DECLARATION = re.compile(
     r"  (input|output|wire|reg)( signed)?(?: \[(\d+):(\d+)\])? (\\\S+|\w+)\s*(?: = (\S+))?;"
@@ -332,8 +332,9 @@ class _Module:
             return ""
         if not self._becomes_if(name, e):
             return f"{_text(name)} <= {render(e)};"
-        condition, yes, no = e.parts
-        return render(condition), self._steps(name, yes), self._steps(name, no)
+        condition, *branches = e.parts
+        yes, no = (self._steps(name, branch) for branch in branches)
+        return (render(condition), yes, no) if yes or no else ""
 
     def _blocks(self) -> list[str]:
         """``always`` blocks; registers with equal conditions share one."""
@@ -342,6 +343,7 @@ class _Module:
             tree = self._steps(name, e)
             grouped.setdefault(_skeleton(tree), []).append(tree)
         blocks = []
+        grouped.pop("hold", None)
         for trees in grouped.values():
             blocks += ["  always @(posedge clk)", *_statement(trees, "    "), ""]
         return blocks
@@ -364,6 +366,7 @@ class _Module:
         lines += [f"  assign {_text(name)} = {render(e)};" for name, e in self.assigns.items()]
         lines += ["", *self.rest, "", *self._blocks()]
         text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines).rstrip()) + "\n\nendmodule\n"
+        text = re.sub(r"\b32'd(\d+)\b", lambda word: f"32'h{int(word.group(1)):08x}", text)
         return _plain_names(_short_memories(text))
 
 

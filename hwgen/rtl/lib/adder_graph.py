@@ -83,6 +83,14 @@ class AdderGraph:
             return 0
         return self.depth(output.value) + (output.negate or output.offset != 0)
 
+    def output_width(self, output: Output) -> int:
+        """Bits of an output as a signed integer."""
+        ends = [output.offset]
+        if output.value >= 0:
+            sign = -1 if output.negate else 1
+            ends = [output.offset + sign * (v << output.shift) for v in self.interval(output.value)]
+        return Int.fit(min(*ends, -1), max(ends)).width
+
     def width(self, value: int) -> int:
         """Bits of a value as a signed integer."""
         lo, hi = self.interval(value)
@@ -292,20 +300,26 @@ def build_adder_graph(
     bias
         Integers of shape (outputs,).
     share
-        Share two-term sub-expressions.
+        Share two-term sub-expressions, where that saves additions.
     extra_depth
         Adders that sharing may put before the balanced tree of an output.
 
     Deterministic: equal arguments give equal graphs.
     """
-    _, inputs = matrix.shape
-    builder = _Builder(inputs, int(lo), int(hi))
     rows: list[list[_Term]] = [
         [(i, s, g) for i in np.flatnonzero(row).tolist() for s, g in csd(int(row[i]))]
         for row in matrix
     ]
-    if share:
-        rows = _share(rows, builder, max_depth=extra_depth)
+    plain = _sum_up(rows, bias, _Builder(matrix.shape[1], int(lo), int(hi)))
+    if not share:
+        return plain
+    builder = _Builder(matrix.shape[1], int(lo), int(hi))
+    shared = _sum_up(_share(rows, builder, max_depth=extra_depth), bias, builder)
+    return shared if shared.additions < plain.additions else plain
+
+
+def _sum_up(rows: list[list[_Term]], bias: np.ndarray, builder: _Builder) -> AdderGraph:
+    """A tree of adders for every row, the shallowest terms first."""
     results = []
     for row, offset in zip(rows, bias.tolist(), strict=True):
         heap = [(builder.depth(v), v, s, g) for v, s, g in row]
@@ -319,4 +333,4 @@ def build_adder_graph(
             results.append(Output(value, shift, sign < 0, int(offset)))
         else:
             results.append(Output(-1, 0, False, int(offset)))
-    return AdderGraph(inputs, int(lo), int(hi), tuple(builder.adders), tuple(results))
+    return AdderGraph(builder.inputs, builder.lo, builder.hi, tuple(builder.adders), tuple(results))

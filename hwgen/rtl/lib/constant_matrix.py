@@ -224,7 +224,8 @@ class ConstantMatrix(StreamComponent):
                 registers.append(
                     {
                         "name": f"y{index}_q{stage - born + 1}",
-                        "width": target.width,
+                        # No wider than this output's own interval asks for.
+                        "width": min(target.width, graph.output_width(o)),
                         "value": text,
                     }
                 )

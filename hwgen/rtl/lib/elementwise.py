@@ -65,7 +65,8 @@ def clip(value, lo: int | None, hi: int | None):
     if hi is not None and hi < high:
         result = Mux(value > hi, hi, result)
     if lo is not None and lo > low:
-        result = Mux(value < lo, lo, result)
+        below = value[-1] if lo == 0 else value < lo
+        result = Mux(below, lo, result)
     return result
 
 

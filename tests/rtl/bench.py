@@ -1,0 +1,54 @@
+"""Puts single components and whole networks through the protocol check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwgen.ir import Graph, Schedule
+from hwgen.rtl.design import Design
+from hwgen.rtl.lib import timing
+from hwgen.rtl.lib.component import StreamComponent
+from hwgen.rtl.network import Network
+from hwgen.sim import protocol_check, simulator
+from tests.rtl.draw import samples
+
+__all__ = ["check_component", "check_design", "check_network"]
+
+
+def check_component(make: Callable[[], StreamComponent], x, expected, seed: int = 1) -> None:
+    """One component in Amaranth's simulator: data, stalls, resets, and its declared timing."""
+    component = make()
+    links = [
+        timing.Link(model, [(k - 1, 0)] if k else [(-1, 0)])
+        for k, model in enumerate(component.timing())
+    ]
+    source, target = component.inputs[0], component.output
+    measured = timing.measure(links, source.beats, target.beats)
+    design = Design(Path(), "unit", (), source, target, measured.interval, measured.latency)
+    protocol_check(design, simulator("amaranth", core=make), x, expected, seed=seed)
+
+
+def check_network(
+    graph: Graph, schedules: dict[str, Schedule], frames: int = 4, seed: int = 1
+) -> None:
+    """A network in Amaranth's simulator."""
+    network = Network(graph, schedules)
+    design = Design(
+        Path(), graph.name, (), network.input, network.output, network.interval, network.latency
+    )
+    x = samples(graph, frames, seed)
+    engine = simulator("amaranth", core=lambda: Network(graph, schedules))
+    protocol_check(design, engine, x, graph.run(x), seed=seed)
+
+
+def check_design(design: Design, graph: Graph, frames: int = 6, engine: str = "verilator") -> None:
+    """Emitted Verilog in a simulator."""
+    simulator_ = simulator(engine)
+    if missing := simulator_.missing():
+        pytest.skip(missing)
+    x = samples(graph, frames)
+    protocol_check(design, simulator_, x, np.asarray(graph.run(x)))
