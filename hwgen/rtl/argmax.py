@@ -57,22 +57,25 @@ class ArgmaxLayer(StreamComponent):
             (self.i.payload[k], Const(k, max(1, (lanes - 1).bit_length()))) for k in range(lanes)
         ]
         for stage in range(stages):
-            for _ in range(_LEVELS_PER_STAGE):
-                row = [_better(row[k : k + 2]) for k in range(0, len(row), 2)]
+            for level in range(_LEVELS_PER_STAGE):
+                pairs = [row[k : k + 2] for k in range(0, len(row), 2)]
+                row = [_better(m, pair, f"s{stage}_{level}_{k}") for k, pair in enumerate(pairs)]
             registers = []
             for k, (value, lane) in enumerate(row):
-                value_q = Signal.like(self.i.payload[0], name=f"value_s{stage}_{k}")
-                lane_q = Signal(lane.shape(), name=f"lane_s{stage}_{k}")
+                value_q = Signal.like(
+                    self.i.payload[0], name=f"value_s{stage}_{k}", reset_less=True
+                )
+                lane_q = Signal(lane.shape(), name=f"lane_s{stage}_{k}", reset_less=True)
                 with m.If(pipe.enable[stage]):
                     m.d.sync += [value_q.eq(value), lane_q.eq(lane)]
                 registers.append((value_q, lane_q))
-            first_q = Signal(index_shape, name=f"first_index_q{stage}")
+            first_q = Signal(index_shape, name=f"first_index_q{stage}", reset_less=True)
             with m.If(pipe.enable[stage]):
                 m.d.sync += first_q.eq(first)
             first, row = first_q, registers
         ((value, lane),) = row
-        best_value = Signal.like(self.i.payload[0], name="best_value")
-        best_index = Signal(index_shape, name="best_index")
+        best_value = Signal.like(self.i.payload[0], name="best_value", reset_less=True)
+        best_index = Signal(index_shape, name="best_index", reset_less=True)
         with m.If(pipe.enable[-1] & pipe.valid[-2]):
             with m.If(begins[-1] | (value > best_value)):
                 m.d.sync += [best_value.eq(value), best_index.eq(first + lane)]
@@ -80,13 +83,15 @@ class ArgmaxLayer(StreamComponent):
         return m
 
 
-def _better(pair):
+def _better(m: Module, pair, name: str):
     """The larger of two (value, lane); the first one if they are equal or alone."""
     if len(pair) == 1:
         return pair[0]
     (a, a_lane), (b, b_lane) = pair
-    wins = b > a
-    return Mux(wins, b, a), Mux(wins, b_lane, a_lane)
+    wins = Signal(name=f"second_wins_{name}")
+    value = Signal.like(a, name=f"larger_{name}")
+    m.d.comb += [wins.eq(b > a), value.eq(Mux(wins, b, a))]
+    return value, Mux(wins, b_lane, a_lane)
 
 
 @generates(Argmax)

@@ -271,16 +271,10 @@ module small_best_argmax (
       stage0_valid <= 1'h0;
       frame_end_q0 <= 1'h0;
       frame_begin_q0 <= 1'h0;
-      value_s0_0 <= 9'h000;
-      lane_s0_0 <= 1'h0;
-      first_index_q0 <= 2'h0;
     end else if (i_ready) begin
       stage0_valid <= i_valid;
       frame_end_q0 <= t1;
       frame_begin_q0 <= !count;
-      value_s0_0 <= i_payload;
-      lane_s0_0 <= 1'h0;
-      first_index_q0 <= count;
     end
 
   always @(posedge clk)
@@ -296,10 +290,14 @@ module small_best_argmax (
       count <= t1 ? 2'h0 : (count + 1'h1);
 
   always @(posedge clk)
-    if (rst) begin
-      best_value <= 9'h000;
-      o_payload <= 2'h0;
-    end else if (t2) begin
+    if (i_ready) begin
+      value_s0_0 <= i_payload;
+      lane_s0_0 <= 1'h0;
+      first_index_q0 <= count;
+    end
+
+  always @(posedge clk)
+    if (t2) begin
       if (t3) begin
         best_value <= value_s0_0;
         o_payload <= first_index_q0 + lane_s0_0;

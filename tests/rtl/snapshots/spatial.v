@@ -201,53 +201,38 @@ module small_best_argmax (
   reg [1:0] lane_s0_0 = 2'h0;
   reg stage0_valid = 1'h0;
   reg signed [8:0] value_s0_0 = 9'h000;
+  wire signed [8:0] larger_s0_0_0;
+  wire signed [8:0] larger_s0_0_1;
+  wire signed [8:0] larger_s0_1_0;
+  wire second_wins_s0_0_0;
+  wire second_wins_s0_0_1;
+  wire second_wins_s0_1_0;
   wire stage1_enable;
   wire t1;
   wire t2;
-  wire [8:0] t3;
-  wire t4;
-  wire [8:0] t5;
-  wire t6;
-  wire t7;
-  wire t8;
+  wire t3;
 
   assign i_ready = ~stage0_valid | stage1_enable;
   assign stage1_enable = ~o_valid | o_ready;
+  assign second_wins_s0_0_0 = $signed(i_payload[17:9]) > $signed(i_payload[8:0]);
+  assign larger_s0_0_0 = second_wins_s0_0_0 ? i_payload[17:9] : i_payload[8:0];
+  assign second_wins_s0_0_1 = $signed(i_payload[35:27]) > $signed(i_payload[26:18]);
+  assign larger_s0_0_1 = second_wins_s0_0_1 ? i_payload[35:27] : i_payload[26:18];
+  assign second_wins_s0_1_0 = $signed(larger_s0_0_1) > $signed(larger_s0_0_0);
+  assign larger_s0_1_0 = second_wins_s0_1_0 ? larger_s0_0_1 : larger_s0_0_0;
   assign t1 = !count;
-  assign t3 = t2 ? i_payload[35:27] : i_payload[26:18];
-  assign t5 = t4 ? i_payload[17:9] : i_payload[8:0];
-  assign t6 = $signed(t3) > $signed(t5);
-  assign t2 = $signed(i_payload[35:27]) > $signed(i_payload[26:18]);
-  assign t4 = $signed(i_payload[17:9]) > $signed(i_payload[8:0]);
-  assign t7 = stage1_enable & stage0_valid;
-  assign t8 = frame_begin_q0 | ($signed(value_s0_0) > $signed(best_value));
+  assign t2 = stage1_enable & stage0_valid;
+  assign t3 = frame_begin_q0 | ($signed(value_s0_0) > $signed(best_value));
 
   always @(posedge clk)
     if (rst) begin
-      first_index_q0 <= 2'h0;
       stage0_valid <= 1'h0;
       frame_end_q0 <= 1'h0;
       frame_begin_q0 <= 1'h0;
-      value_s0_0 <= 9'h000;
-      lane_s0_0 <= 2'h0;
     end else if (i_ready) begin
-      first_index_q0 <= 2'h0;
       stage0_valid <= i_valid;
       frame_end_q0 <= t1;
       frame_begin_q0 <= t1;
-      value_s0_0 <= t6 ? t3 : t5;
-      lane_s0_0 <= t6 ? {1'h1, t2 ? 1'h1 : 1'h0} : {1'h0, t4 ? 1'h1 : 1'h0};
-    end
-
-  always @(posedge clk)
-    if (rst) begin
-      best_value <= 9'h000;
-      o_payload <= 2'h0;
-    end else if (t7) begin
-      if (t8) begin
-        best_value <= value_s0_0;
-        o_payload <= first_index_q0 + lane_s0_0;
-      end
     end
 
   always @(posedge clk)
@@ -261,6 +246,21 @@ module small_best_argmax (
       count <= 1'h0;
     else if (i_valid & i_ready)
       count <= count ? (count + 1'h1) : 1'h0;
+
+  always @(posedge clk)
+    if (i_ready) begin
+      value_s0_0 <= larger_s0_1_0;
+      lane_s0_0 <= second_wins_s0_1_0 ? {1'h1, second_wins_s0_0_1 ? 1'h1 : 1'h0} : {1'h0, second_wins_s0_0_0 ? 1'h1 : 1'h0};
+      first_index_q0 <= 2'h0;
+    end
+
+  always @(posedge clk)
+    if (t2) begin
+      if (t3) begin
+        best_value <= value_s0_0;
+        o_payload <= first_index_q0 + lane_s0_0;
+      end
+    end
 
 endmodule
 
