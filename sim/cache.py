@@ -109,7 +109,10 @@ def _prune(home: Path) -> None:
     entries = []
     for entry in home.iterdir():
         with contextlib.suppress(OSError):
-            if entry.is_dir() and not entry.name.startswith("."):
+            if entry.name.startswith("."):  # in work, or left by a process that was killed
+                if time.time() - entry.stat().st_mtime > SAFE_AGE:
+                    shutil.rmtree(entry, ignore_errors=True)
+            elif entry.is_dir():
                 size = sum(f.stat().st_size for f in entry.rglob("*") if f.is_file())
                 entries.append((entry.stat().st_mtime, size, entry))
     total = sum(size for _, size, _ in entries)

@@ -104,6 +104,8 @@ class CocotbSimulator:
             job = Job.create(folder, design, x, scenarios)
             build = self._build(design, trace=waves is not None)
             log = folder / f"{self.name}.log"
+            # Relative: Icarus writes no file whose path has a letter outside ASCII.
+            dump = Path(f"waves{self.waves_suffix}")
             options = {
                 "simulator": self.runner,
                 "test_module": "hwgen.sim.bench_stream",
@@ -113,7 +115,7 @@ class CocotbSimulator:
                 "results_xml": str(folder / "results.xml"),
                 "log_file": str(log),
                 "waves": waves is not None,
-                **(self.waves_options(waves) if waves else {}),
+                **(self.waves_options(dump) if waves else {}),
             }
 
             def watch() -> tuple[int, ...]:
@@ -126,6 +128,8 @@ class CocotbSimulator:
                 still = _child("test", options, folder, {JOB_VARIABLE: name}, watch, STILL_LIMIT)
             finally:
                 self._keep(log)
+                if waves is not None and (folder / dump).exists():
+                    shutil.copyfile(folder / dump, waves)
             results = [job.result(index, self.title, waves) for index in range(len(scenarios))]
             where = f"{design.top} in {self.title}"
             if still:

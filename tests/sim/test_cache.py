@@ -61,6 +61,16 @@ def test_prunes_what_was_not_used_for_longest(home: Path, monkeypatch: pytest.Mo
     assert sorted(p.name for p in (home / "kind").iterdir()) == ["k1", "new"]
 
 
+def test_what_a_killed_process_left_goes(home: Path) -> None:
+    left, new = home / "kind" / ".left", home / "kind" / ".new"
+    for folder in (left, new):
+        folder.mkdir(parents=True)
+    old = time.time() - 2 * cache.SAFE_AGE
+    os.utime(left, (old, old))
+    cache.build_once("kind", "key", lambda f: None)
+    assert not left.exists() and new.exists()
+
+
 def test_works_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache that cannot be written costs time, not results; and somebody is told."""
     (tmp_path / "file").write_text("")

@@ -207,7 +207,7 @@ def test_lint_sees_more_than_the_build(tmp_path: Path) -> None:
 @pytest.mark.parametrize("engine", VERILOG_ENGINES)
 def test_waves(engine: str, tmp_path: Path) -> None:
     design = ADDER.build(tmp_path)
-    result = simulator(engine).run(design, ADDER.samples(3), waves=tmp_path / "w" / "adder.vcd")
+    result = simulator(engine).run(design, ADDER.samples(3), waves=tmp_path / "größe 1" / "a.vcd")
     assert result.waves is not None
     data = result.waves.read_bytes()
     if result.waves.suffix == ".vcd":
