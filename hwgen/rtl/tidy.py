@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .expression import (
     COMPARISONS,
@@ -27,6 +27,18 @@ from .expression import (
     render,
     width_of,
 )
+from .layout import (
+    TEMPORARY,
+    Net,
+    declaration,
+    natural_order,
+    net_text,
+    plain_names,
+    port_order,
+    short_memories,
+    skeleton,
+    statement,
+)
 
 __all__ = ["tidy"]
 
@@ -37,19 +49,6 @@ _DECLARATION = re.compile(
 )
 _ASSIGN = re.compile(r"  assign (.*) = (.*);")
 _REGISTER = re.compile(r"  always @\(posedge clk\)\n    (\\\S+ |\w+) <= (.*);\n")
-_TEMPORARY = re.compile(r"\b_\d+_(?!\w)")
-
-
-@dataclass
-class _Net:
-    """A declared net; ``port`` is ``input``, ``output`` or empty."""
-
-    name: str
-    width: int
-    signed: bool
-    reg: bool
-    init: str | None
-    port: str
 
 
 def tidy(text: str) -> str:
@@ -61,7 +60,7 @@ class _Module:
     def __init__(self, text: str) -> None:
         head, _, body = text.partition(";\n")
         self.name = head.split("(")[0].split()[1].lstrip("\\")
-        self.nets: dict[str, _Net] = {}
+        self.nets: dict[str, Net] = {}
         self.assigns: dict[str, Expression] = {}  # by target
         self.registers: dict[str, Expression] = {}
         self.offsets: dict[str, int] = {}  # of nets whose lowest bit is not bit 0
@@ -92,7 +91,7 @@ class _Module:
             return False
         kind, signed, high, low, name, init = match.groups()
         width = int(high or 0) - int(low or 0) + 1
-        net = self.nets.setdefault(name, _Net(name, width, False, False, None, ""))
+        net = self.nets.setdefault(name, Net(name, width, False, False, None, ""))
         if low and int(low):
             self.offsets[name] = int(low)
         if kind in ("input", "output"):
@@ -133,7 +132,7 @@ class _Module:
 
             def moved(match: re.Match, name: str = name, low: int = low) -> str:
                 bits = ":".join(str(int(bit) - low) for bit in match.groups() if bit)
-                return f"{_text(name)}[{bits}]"
+                return f"{net_text(name)}[{bits}]"
 
             self.rest = [selection.sub(moved, line) for line in self.rest]
 
@@ -141,7 +140,7 @@ class _Module:
         """``reg _1_; ... assign data = _1_;`` is one register called ``data``."""
         text = "\n".join(self.rest)
         for name, value in list(self.assigns.items()):
-            if value.kind != "name" or not _TEMPORARY.fullmatch(value.text):
+            if value.kind != "name" or not TEMPORARY.fullmatch(value.text):
                 continue
             source = self.nets[value.text]
             uses = sum(list(e.names()).count(source.name) for e in self._expressions())
@@ -149,7 +148,7 @@ class _Module:
                 continue
             self.nets[name].reg = True
             del self.assigns[name], self.nets[source.name]
-            text = re.sub(rf"(?<![\w$]){source.name}(?![\w$])", lambda m, n=name: _text(n), text)
+            text = re.sub(rf"(?<![\w$]){source.name}(?![\w$])", lambda m, n=name: net_text(n), text)
         self.rest = text.split("\n")
 
     def _expressions(self) -> list[Expression]:
@@ -170,8 +169,8 @@ class _Module:
             for name, e in self.assigns.items()
             if e.kind == "unary"
             and e.text == "~"
-            and _TEMPORARY.fullmatch(e.parts[0].text)
-            and not _TEMPORARY.fullmatch(name)
+            and TEMPORARY.fullmatch(e.parts[0].text)
+            and not TEMPORARY.fullmatch(name)
             and self.nets[name].width == 1
         }
 
@@ -193,7 +192,7 @@ class _Module:
         movable = {
             name
             for name in self.assigns
-            if _TEMPORARY.fullmatch(name) and uses[name] == 1 and name not in opaque
+            if TEMPORARY.fullmatch(name) and uses[name] == 1 and name not in opaque
         }
         done: set[str] = set()
 
@@ -331,7 +330,7 @@ class _Module:
         if e.kind == "name" and e.text == name:
             return ""
         if not self._becomes_if(name, e):
-            return f"{_text(name)} <= {render(e)};"
+            return f"{net_text(name)} <= {render(e)};"
         condition, *branches = e.parts
         yes, no = (self._steps(name, branch) for branch in branches)
         return (render(condition), yes, no) if yes or no else ""
@@ -341,11 +340,11 @@ class _Module:
         grouped: dict[tuple, list] = {}
         for name, e in self.registers.items():
             tree = self._steps(name, e)
-            grouped.setdefault(_skeleton(tree), []).append(tree)
+            grouped.setdefault(skeleton(tree), []).append(tree)
         blocks = []
         grouped.pop("hold", None)
         for trees in grouped.values():
-            blocks += ["  always @(posedge clk)", *_statement(trees, "    "), ""]
+            blocks += ["  always @(posedge clk)", *statement(trees, "    "), ""]
         return blocks
 
     # -- writing -----------------------------------------------------------------------------
@@ -353,134 +352,19 @@ class _Module:
     def write(self) -> str:
         self._use_negations()
         self._move_temporaries()
-        ports = sorted((n for n in self.nets.values() if n.port), key=_port_order)
+        ports = sorted((n for n in self.nets.values() if n.port), key=port_order)
         lines = [f"module {self.name} ("]
         lines += [
-            f"    {_declared(net, port=True)}{',' if net is not ports[-1] else ''}" for net in ports
+            f"    {declaration(net, port=True)}{',' if net is not ports[-1] else ''}"
+            for net in ports
         ]
         lines += [");", ""]
-        inner = sorted((n for n in self.nets.values() if not n.port), key=_natural_order)
-        lines += [f"  {_declared(net)};" for net in inner if net.reg]
-        lines += [f"  {_declared(net)};" for net in inner if not net.reg]
+        inner = sorted((n for n in self.nets.values() if not n.port), key=natural_order)
+        lines += [f"  {declaration(net)};" for net in inner if net.reg]
+        lines += [f"  {declaration(net)};" for net in inner if not net.reg]
         lines.append("")
-        lines += [f"  assign {_text(name)} = {render(e)};" for name, e in self.assigns.items()]
+        lines += [f"  assign {net_text(name)} = {render(e)};" for name, e in self.assigns.items()]
         lines += ["", *self.rest, "", *self._blocks()]
         text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines).rstrip()) + "\n\nendmodule\n"
         text = re.sub(r"\b32'd(\d+)\b", lambda word: f"32'h{int(word.group(1)):08x}", text)
-        return _plain_names(_short_memories(text))
-
-
-def _text(name: str) -> str:
-    return f"{name} " if name.startswith("\\") else name
-
-
-def _declared(net: _Net, port: bool = False) -> str:
-    kind = "reg " if net.reg else "wire"
-    parts = [f"{net.port:6} {kind}" if port else kind.strip()]
-    if net.signed:
-        parts.append("signed")
-    if net.width > 1:
-        parts.append(f"[{net.width - 1}:0]")
-    parts.append(_text(net.name))
-    if net.init is not None:
-        parts.append(f"= {net.init}")
-    return " ".join(parts)
-
-
-def _port_order(net: _Net) -> tuple:
-    """clk, rst, then the streams, each as payload, valid, ready."""
-    if net.name in ("clk", "rst"):
-        return (0, net.name)
-    stream, _, part = net.name.partition("_")
-    order = {"payload": 0, "valid": 1, "ready": 2}
-    return (1, stream, order.get(part, 3), net.name)
-
-
-def _natural_order(net: _Net) -> list:
-    """By name, numbers by value; temporaries last."""
-    parts = re.split(r"(\d+)", net.name.lstrip("\\"))
-    return [bool(_TEMPORARY.match(net.name)), *(int(p) if p.isdecimal() else p for p in parts)]
-
-
-def _skeleton(tree) -> tuple | str:
-    """A tree without what is assigned."""
-    if isinstance(tree, str):
-        return "set" if tree else "hold"
-    condition, yes, no = tree
-    return condition, _skeleton(yes), _skeleton(no)
-
-
-def _statement(trees: list, indent: str) -> list[str]:
-    """The statements of trees with one skeleton."""
-    if isinstance(trees[0], str):
-        return [f"{indent}{tree}" for tree in trees]
-    lines: list[str] = []
-    while not isinstance(trees[0], str):
-        condition = trees[0][0]
-        yes, no = [tree[1] for tree in trees], [tree[2] for tree in trees]
-        if yes[0] == "":
-            condition, yes, no = _negated(condition), no, yes
-        inner = _statement(yes, indent + "  ")
-        block = len(yes) > 1 or not isinstance(yes[0], str)
-        head = f"if ({condition}){' begin' if block else ''}"
-        if not lines:
-            lines.append(indent + head)
-        elif lines[-1] == f"{indent}end":
-            lines[-1] += f" else {head}"
-        else:
-            lines.append(f"{indent}else {head}")
-        lines += inner + ([f"{indent}end"] if block else [])
-        trees = no
-    if trees[0]:
-        block = len(trees) > 1
-        head = f"else{' begin' if block else ''}"
-        if lines[-1] == f"{indent}end":
-            lines[-1] += f" {head}"
-        else:
-            lines.append(indent + head)
-        lines += _statement(trees, indent + "  ") + ([f"{indent}end"] if block else [])
-    return lines
-
-
-def _negated(condition: str) -> str:
-    if re.fullmatch(r"~(\w+|\\\S+ )", condition):
-        return condition[1:]
-    return f"~{condition}" if re.fullmatch(r"\w+", condition) else f"~({condition})"
-
-
-def _short_memories(text: str) -> str:
-    """A memory of equal words is initialised by a loop."""
-
-    def shorten(match: re.Match) -> str:
-        words = re.findall(r"\] = (\S+);", match.group(1))
-        name = match.group(2)
-        if len(words) < 4 or len(set(words)) > 1:
-            return match.group(0)
-        index = f"{name}_word"
-        return (
-            f"  integer {index};\n  initial\n"
-            f"    for ({index} = 0; {index} < {len(words)}; {index} = {index} + 1)\n"
-            f"      {name}[{index}] = {words[0]};\n"
-        )
-
-    return re.sub(r"  initial begin\n((?:    (\w+)\[\d+\] = \S+;\n)+)  end\n", shorten, text)
-
-
-def _plain_names(text: str) -> str:
-    """Without escapes and ``$``; temporaries are counted from 1."""
-    taken = set(re.findall(r"\w+", text))
-    new: dict[str, str] = {}
-
-    def free(name: str) -> str:
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        return name
-
-    for name in re.findall(r"\\\S+ ", text):
-        if name not in new:
-            new[name] = free(re.sub(r"\W+", "_", name).strip("_"))
-    text = re.sub(r"\\\S+ ", lambda match: new[match.group(0)], text)
-    for count, name in enumerate(dict.fromkeys(_TEMPORARY.findall(text)), start=1):
-        new[name] = free(f"t{count}")
-    return re.sub(r"\b_\d+_(?!\w)", lambda match: new[match.group(0)], text)
+        return plain_names(short_memories(text))
