@@ -33,10 +33,12 @@ def main(arguments: list[str]) -> int:
         done: list[Table] = []
         head = environment()
         for table in importlib.import_module(f"{__package__}.{name}").run(progress):
+            if not done or table is not done[-1]:
+                done.append(table)
+            write(name, head, done)  # after every row: what was measured outlives an interruption
+        for table in done:
             print(f"\n{table}", flush=True)
-            done.append(table)
             wrong += table.wrong
-            write(name, head, done)
     for text in wrong:
         print(f"error: {text}", file=sys.stderr)
     return 1 if wrong else 0

@@ -53,7 +53,7 @@ def run(progress: Callable[[str], None]) -> Iterator[Table]:
     for network in networks.NETWORKS:
         case = networks.load(network)
         naive = naive_adders(case)
-        table = Table(f"Size: {case.about}", COLUMNS, NOTES)
+        table = Table(f"Size: {case.about}", COLUMNS, NOTES, "LUT, pipelined", lower=True)
         for name in NAMES:
             if version(name) is None:
                 table.add(name, "not installed")
@@ -74,4 +74,6 @@ def run(progress: Callable[[str], None]) -> Iterator[Table]:
                     number(result["seconds"]),
                     result["form"],
                 )
+                table.scores.setdefault(name, result["lut"])
+                yield table
         yield table

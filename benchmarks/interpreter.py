@@ -39,6 +39,7 @@ def run(progress: Callable[[str], None]) -> Iterator[Table]:
             f"Integer interpreter: {case.about}",
             ("generator", "inferences/CPU s", "outputs"),
             NOTES,
+            "Inferences",
         )
         for name in NAMES:
             if version(name) is None:
@@ -52,4 +53,5 @@ def run(progress: Callable[[str], None]) -> Iterator[Table]:
                 continue
             differ = table.check(name, result["differ"], case.expected.size)
             table.add(name, number(result["rate"]), differ)
+            table.scores[name] = result["rate"]
         yield table

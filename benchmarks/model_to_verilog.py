@@ -40,7 +40,9 @@ def run(progress: Callable[[str], None]) -> Iterator[Table]:
     for network in networks.NETWORKS:
         case = networks.load(network)
         columns = ("generator", "start", "network to Verilog", "kB of Verilog", "outputs", "form")
-        table = Table(f"Model to Verilog: {case.about}", columns, NOTES)
+        table = Table(
+            f"Model to Verilog: {case.about}", columns, NOTES, "Network to Verilog", lower=True
+        )
         for name in NAMES:
             if version(name) is None:
                 table.add(name, "not installed")
@@ -66,4 +68,5 @@ def run(progress: Callable[[str], None]) -> Iterator[Table]:
                 table.check(name, results[0]["differ"], case.expected.size),
                 results[0]["form"],
             )
+            table.scores[name] = seconds
         yield table

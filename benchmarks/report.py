@@ -19,6 +19,10 @@ class Table:
 
     Attributes
     ----------
+    measure, lower
+        What the scores are, and whether the lowest is the best.
+    scores
+        By generator, in its default form: what the verdict under the table compares.
     wrong
         What the generators computed differently: empty, or the benchmark has failed.
     """
@@ -26,6 +30,9 @@ class Table:
     title: str
     columns: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    measure: str = ""
+    lower: bool = False
+    scores: dict[str, float] = field(default_factory=dict)
     rows: list[tuple[str, ...]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -42,6 +49,18 @@ class Table:
             return f"ERROR: {text}"
         return text
 
+    @property
+    def verdict(self) -> str:
+        """Where hwgen stands, in a sentence; empty if it has nobody to compare with."""
+        own = self.scores.get("hwgen")
+        others = {name: score for name, score in self.scores.items() if name != "hwgen"}
+        if own is None or not others:
+            return ""
+        best = (min if self.lower else max)(others, key=others.__getitem__)
+        factor = others[best] / own if self.lower else own / others[best]
+        stands = f"ahead of {best} by" if factor >= 1 else f"behind {best} by"
+        return f"{self.measure}: hwgen is {stands} a factor of {max(factor, 1 / factor):.2f}."
+
     def __str__(self) -> str:
         widths = [
             max(len(row[k]) for row in (self.columns, *self.rows)) for k in range(len(self.columns))
@@ -54,7 +73,7 @@ class Table:
         ]
         lines.append("| " + " | ".join(rules) + " |")
         lines += [_line(row, widths) for row in self.rows]
-        lines += [f"\n{note}" for note in self.notes]
+        lines += [f"\n{text}" for text in (self.verdict, *self.notes) if text]
         lines += [f"\n**{text}**" for text in self.wrong]
         return "\n".join(lines) + "\n"
 

@@ -60,6 +60,18 @@ def test_a_table_is_markdown_and_remembers_differences():
     assert table.wrong == ["T: c: 3 of 10 differ"]
 
 
+def test_the_verdict_says_where_hwgen_is_behind():
+    table = Table("T", ("generator",), (), "Speed", scores={"hwgen": 10.0})
+    assert table.verdict == ""
+    table.scores |= {"a": 5.0, "b": 20.0}
+    assert table.verdict == "Speed: hwgen is behind b by a factor of 2.00."
+    table.lower = True
+    assert table.verdict == "Speed: hwgen is behind a by a factor of 2.00."
+    table.scores["a"] = 40.0
+    assert table.verdict == "Speed: hwgen is ahead of b by a factor of 2.00."
+    assert f"\n{table.verdict}\n" in str(table)
+
+
 @pytest.mark.parametrize(
     "value, text",
     [(0.12345, "0.123"), (9.876, "9.88"), (123.4, "123"), (1234, "1 230"), (2345678, "2 350 000")],
