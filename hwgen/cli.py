@@ -341,6 +341,8 @@ def main() -> None:
     if sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
     _unwind_on_signals()
+    # Amaranth's, where an interrupt leaves a design half made.
+    warnings.filterwarnings("ignore", message=".* created but never used")
     warnings.formatwarning = lambda message, *rest, **options: f"warning: {message}\n"
     try:
         code = cli.main(prog_name="hwgen", standalone_mode=False)

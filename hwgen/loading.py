@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .errors import InvalidInput, Unsupported
 from .ir.graph import Graph
+from .undisturbed import undisturbed
 
 __all__ = ["find_source", "load"]
 
@@ -43,7 +44,8 @@ def load(source: str | Path) -> Graph:
             f"{path}: a {path.suffix} file cannot be read; expected {KINDS}. In Python a float "
             f"PyTorch module becomes a checkpoint by hwgen.quantize(module, calibration) and hwgen.save"
         )
-    from .frontend.checkpoint import load as load_checkpoint
+    with undisturbed():
+        from .frontend.checkpoint import load as load_checkpoint
 
     return load_checkpoint(path)
 

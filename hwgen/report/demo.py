@@ -12,6 +12,7 @@ from .. import sim, zoo
 from ..build import Build
 from ..compiler import compile
 from ..errors import MissingTool
+from ..undisturbed import undisturbed
 from ..verification import compare
 from .progress import Console
 from .table import layer_table, print_table, summary
@@ -25,7 +26,8 @@ MIN_SAMPLES = 4
 
 def run_demo(name: str, out: Path) -> None:
     """Compile a model of the zoo, run its test split in every form, and print the closing table."""
-    from ..frontend.evaluate import evaluate
+    with undisturbed():
+        from ..frontend.evaluate import evaluate
 
     begin = time.monotonic()
     reporter = Console()

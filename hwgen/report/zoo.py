@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .. import zoo
 from ..errors import InvalidInput
+from ..undisturbed import undisturbed
 from .progress import Console
 from .table import print_table
 
@@ -31,7 +32,8 @@ def list_models() -> None:
 
 def train_model(name: str, out: Path) -> None:
     """Train a model by its recipe, show its deployed accuracy, write its checkpoint."""
-    from ..frontend.checkpoint import check_writable, load, save
+    with undisturbed():
+        from ..frontend.checkpoint import check_writable, load, save
 
     recipe = zoo.recipe(name)
     check_writable(out)
