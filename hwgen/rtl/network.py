@@ -69,6 +69,7 @@ class Network(wiring.Component):
         for node in reversed(graph.nodes):
             if node.name in self._live:
                 self._live.update(node.inputs)
+        self._instance_names = _instance_names(graph)
         self._instances: list[_Instance] = []
         self._components: dict[str, StreamComponent] = {}
         # Queues behind forks: without a bound at first, then as deep as that was seen to need.
@@ -91,9 +92,7 @@ class Network(wiring.Component):
 
     def module_name(self, node: str) -> str:
         """Full name of a node's Verilog module."""
-        op = self._graph[node].op.name
-        parts = node.removesuffix(f"_{op}")
-        return f"{self._graph.name}_{parts}_{op}" if parts != op else f"{self._graph.name}_{op}"
+        return f"{self._graph.name}_{self._instance_names[node]}"
 
     @property
     def components(self) -> dict[str, object]:
@@ -257,3 +256,17 @@ class Network(wiring.Component):
                 streams[instance.name, port] = own
         wiring.connect(m, streams[self._last.name, self._last.port], wiring.flipped(self.o))
         return m
+
+
+def _instance_names(graph: Graph) -> dict[str, str]:
+    """``<layer>_<op>`` for every node, the op not said twice, all different."""
+    names: dict[str, str] = {}
+    for node in graph.nodes:
+        base = node.name
+        if base != node.op.name and not base.endswith(f"_{node.op.name}"):
+            base = f"{base}_{node.op.name}"
+        name, count = base, 2
+        while name in names.values():
+            name, count = f"{base}_{count}", count + 1
+        names[node.name] = name
+    return names

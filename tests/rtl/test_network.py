@@ -13,9 +13,13 @@ from hwgen.ops.add import Add
 from hwgen.ops.clip import Clip
 from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.conv2d import Conv2d
+from hwgen.ops.dense import Dense
 from hwgen.ops.requantize import Requantize
+from hwgen.passes.schedule import schedule
 from hwgen.rtl.emit import emit
 from hwgen.rtl.network import Network
+from hwgen.sim import check_timing, simulator
+from hwgen.verification import golden_inputs
 from tests.rtl.bench import check_design, check_network
 from tests.rtl.draw import networks, random_network, random_schedules
 
@@ -130,3 +134,33 @@ def test_nothing_to_build() -> None:
     graph = builder.build(builder.input(Type.of((2,), 0, 1)))
     with pytest.raises(Unsupported, match="without layers has no hardware"):
         Network(graph, {})
+
+
+def test_three_branches_of_one_value_keep_the_pace(tmp_path):
+    """The shortest branch must wait for two sums: a gap shows only every few frames."""
+    builder = GraphBuilder("net")
+    x = builder.input(Type.of((4,), -8, 7))
+    weights = Uniform(Constant(np.arange(12).reshape(3, 4) % 7 - 3), 4)
+    a, b, c = (builder.add(Dense(weights, Constant([0, 1, 2])), x, name=n) for n in "abc")
+    total = builder.add(Add(), a, b)
+    for _ in range(3):
+        total = builder.add(Requantize(Constant(3), Constant(2), -99, 99), total)
+    graph = builder.build(builder.add(Add(), total, c))
+    design = emit(graph, schedule(graph), tmp_path)
+    assert design.interval == 1
+    x = golden_inputs(graph, 64)
+    result = simulator("verilator").run(design, x)
+    check_timing(design, result, "three branches")
+    assert np.array_equal(result.outputs, graph.run(x))
+
+
+def test_names_that_meet_when_the_op_is_added(tmp_path):
+    builder = GraphBuilder("net")
+    x = builder.input(Type.of((2,), -8, 7))
+    weights = Uniform(Constant([[1, -2], [3, 1]]), 4)
+    for name in ("a", "a_dense", "dense", "dense_dense"):
+        x = builder.add(Dense(weights, Constant([0, 1])), x, name=name)
+    graph = builder.build(x)
+    design = emit(graph, schedule(graph), tmp_path)
+    x = golden_inputs(graph, 8)
+    assert np.array_equal(simulator("verilator").run(design, x).outputs, graph.run(x))

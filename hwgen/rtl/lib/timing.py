@@ -364,8 +364,8 @@ class Measured:
     Attributes
     ----------
     interval
-        Cycles between the ends of frames in steady state, which is reached when their gaps have
-        repeated three times; the longest of the gaps if they differ.
+        Cycles between the ends of frames in steady state: when, after the network has filled, their
+        gaps repeat for twice the latency or longer; the longest of the gaps if they differ.
     latency
         Cycles from the edge that takes the first beat to the edge that gives the last one of
         the first frame.
@@ -403,11 +403,17 @@ def frame_ends(links: list[Link], in_beats: int, out_beats: int) -> Iterator[int
 def measure(links: list[Link], in_beats: int, out_beats: int) -> Measured:
     """Interval and latency of a network; parameters as for :func:`frame_ends`."""
     ends: list[int] = []
+    filled = 0  # the first frame after whatever the network can hold was filled once
     for end in frame_ends(links, in_beats, out_beats):
         ends.append(end)
-        gaps = np.diff(ends).tolist()
-        # Buffers of several frames can make gaps that alternate, such as 5, 6, 5, 6.
+        latency = ends[0]
+        while ends[filled] - latency < latency and filled < len(ends) - 1:
+            filled += 1
+        if end - ends[filled] < 2 * latency:
+            continue
+        gaps = np.diff(ends[filled:]).tolist()
+        # Too short a queue makes gaps that come and go, such as 1, 1, 1, 1, 4.
         for period in range(1, len(gaps) // 3 + 1):
-            if gaps[-2 * period :] == 2 * gaps[-3 * period : -2 * period]:
-                return Measured(max(gaps[-period:]), ends[0])
+            if gaps[period:] == gaps[:-period]:
+                return Measured(max(gaps[:period]), latency)
     raise AssertionError("frames do not end")
