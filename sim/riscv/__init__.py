@@ -1,0 +1,1 @@
+"""RISC-V microcontroller cores that run programs: a simulated machine and its engines."""
