@@ -8,7 +8,10 @@ import numpy as np
 
 from .storage import CType
 
-__all__ = ["StoredWeights", "pack"]
+__all__ = ["BLOCK_BITS", "StoredWeights", "block_rows", "block_step", "pack"]
+
+BLOCK_BITS = (8, 4, 2)
+"""Widths of weights that the micro-kernels multiply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,47 @@ def pack(rows: np.ndarray, bits: int) -> np.ndarray:
     padded[:, :n] = rows & ((1 << bits) - 1)
     fields = padded.reshape(count, -1, each) << (bits * np.arange(each))
     return fields.sum(axis=2)
+
+
+def block_step(bits: int) -> int:
+    """Weights of a row that one 32-bit word holds: what a micro-kernel does in one step."""
+    return 32 // bits
+
+
+def block_rows(matrix: np.ndarray, bits: int, channels: int) -> np.ndarray:
+    """Weights as the micro-kernels of ``hwgen_dot.h`` read them, in the order in which they do.
+
+    Rows come in blocks of ``channels``. A block holds word 0 of each of its rows, then word 1 of
+    each, and so on, so that one ascending pointer walks through it. A word is four bytes, the
+    first in the lowest bits; byte j holds, from its lowest bits up, the weights j, 4 + j, 8 + j
+    and so on of the word's weights: a shift of all bytes by ``bits`` leaves four weights that
+    belong to four neighbouring inputs.
+
+    Parameters
+    ----------
+    matrix
+        Integers of shape (rows, n), each in the range of ``bits`` bits in two's complement.
+    bits
+        8, 4 or 2.
+    channels
+        Rows of a block. Missing rows, and weights beyond n up to a whole word, are zero.
+
+    Returns
+    -------
+    int8 (8 bits) or uint8 array of shape (blocks, bytes of a block).
+    """
+    if bits not in BLOCK_BITS:
+        raise ValueError(f"bits must be one of {BLOCK_BITS}, not {bits}")
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    if matrix.size and not low <= matrix.min() <= matrix.max() <= high:
+        raise ValueError(f"weights must be in [{low}, {high}]")
+    rows, n = matrix.shape
+    step, fields = block_step(bits), 8 // bits
+    blocks, steps = -(-rows // channels), -(-n // step)
+    padded = np.zeros((blocks * channels, steps * step), dtype=np.int64)
+    padded[:rows, :n] = matrix & ((1 << bits) - 1)
+    # Axes: block, row of the block, step, field of a byte, byte of the word.
+    words = padded.reshape(blocks, channels, steps, fields, 4)
+    packed = (words << (bits * np.arange(fields))[:, None]).sum(axis=3)
+    interleaved = packed.transpose(0, 2, 1, 3).reshape(blocks, -1).astype(np.uint8)
+    return interleaved.view(np.int8) if bits == 8 else interleaved
