@@ -209,7 +209,7 @@ def test_missing_parts_are_named(tmp_path):
         del _OPS["unheard"]
     b = GraphBuilder("m")
     graph = b.build(b.add(Clip(), b.input(Type.of((2,), -5, 5))))
-    with pytest.raises(Unsupported, match="C target must be one of host, rv32imc, not 'z80'"):
+    with pytest.raises(Unsupported, match="C target must be one of .*rv32imc.*, not 'z80'"):
         emit(graph, tmp_path, target="z80")
     assert not list(tmp_path.iterdir())
 
