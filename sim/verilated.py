@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-import subprocess
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
-from os import cpu_count
 from pathlib import Path
 from time import monotonic
 
@@ -19,6 +16,7 @@ from hwgen.rtl.design import Design
 
 from . import tools
 from .cache import build_once, digest
+from .cplusplus import FLAGS, compilers, execute, shared_object
 from .faults import Fault, SimulationFailed, Status, report
 from .packing import pack_bytes, unpack_bytes
 from .result import Progress, SimulationResult
@@ -37,8 +35,6 @@ WAIVED = (
     "WIDTHTRUNC",
 )
 
-_COMMON = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w")
-_LONG = 100_000  # bytes from which a C++ file is compiled by itself
 _SLICE = 0.2  # seconds between two looks at the progress, and at Ctrl-C
 
 
@@ -194,13 +190,11 @@ def _load(design: Design, level: int, trace: bool) -> ctypes.CDLL:
     """The shared object of a design, built if it is not in the cache."""
     harness = files("hwgen.sim").joinpath("harness.cpp").read_text("utf-8")
     sizes = design.input.data_bits // 8, design.output.data_bits // 8
-    versions = f"{tools.tool('verilator').version} {tools.tool('g++').version}"
-    options = f"{design.top} {sizes} {level} {trace} {_COMMON} {WAIVED}"
-    key = digest(versions, options, harness, *design.paths)
+    options = f"{design.top} {sizes} {level} {trace} {FLAGS} {WAIVED}"
+    key = digest(compilers(), options, harness, *design.paths)
 
     def build(folder: Path) -> None:
-        runtime = _runtime(versions, trace)
-        _compile(design, folder, harness, runtime, level, trace, sizes)
+        _compile(design, folder, harness, level, trace, sizes)
 
     library = ctypes.CDLL(str(build_once("verilated", key, build) / "model.so"))
     library.hwgen_open.restype = ctypes.c_void_p
@@ -214,7 +208,6 @@ def _compile(
     design: Design,
     folder: Path,
     harness: str,
-    runtime: Path,
     level: int,
     trace: bool,
     sizes: tuple[int, int],
@@ -227,91 +220,13 @@ def _compile(
     _verilator(design, options, cwd=folder)
     (work / "harness.cpp").write_text(harness, encoding="utf-8")
 
-    # Reading headers is most of the work of a small file: those are compiled as one, and the
-    # headers are precompiled. What runs only once (__Slow) is not worth optimizing if it is long.
-    sources = sorted(work.glob("*.cpp"))
-    long = [source for source in sources if source.stat().st_size > _LONG]
-    unity = work / "unity.cpp"
-    unity.write_text(
-        f"#define IN_BYTES {sizes[0]}\n#define OUT_BYTES {sizes[1]}\n"
-        + "".join(f'#include "{source.name}"\n' for source in sources if source not in long)
-    )
-    flags = [f"-O{level}", *_defines(trace)]
-    if (runtime / "runtime.h.gch").exists() and level == 1:
-        flags += ["-include", str(runtime / "runtime.h")]
-    fast = [unity, *(source for source in long if not source.stem.endswith("__Slow"))]
-    objects = _objects(fast, work, flags)
-    objects += _objects([s for s in long if s not in fast], work, ["-O0", *_defines(trace)])
-    link = ["g++", "-shared", "-Wl,-Bsymbolic", "-Wl,--exclude-libs,ALL", "-pthread"]
-    archive = str(runtime / "runtime.a")
-    _execute([*link, "-o", str(folder / "model.so"), *objects, archive], "g++")
+    prologue = f"#define IN_BYTES {sizes[0]}\n#define OUT_BYTES {sizes[1]}\n"
+    shared_object(work, folder / "model.so", level, trace, prologue)
     shutil.rmtree(work)
-
-
-def _runtime(versions: str, trace: bool) -> Path:
-    """The folder with Verilator's runtime library as an archive, compiled once.
-
-    Without tracing there is also its header, precompiled for models at -O1.
-    """
-    sources = ["verilated.cpp", "verilated_threads.cpp"]
-    sources += ["verilated_vcd_c.cpp"] if trace else []
-    include = tools.verilator_include()
-
-    def build(folder: Path) -> None:
-        paths = [include / source for source in sources]
-        objects = _objects(paths, folder, ["-O2", "-DVL_USER_FATAL", *_defines(trace)])
-        _execute(["ar", "rcs", str(folder / "runtime.a"), *objects], "ar")
-        for path in objects:
-            Path(path).unlink()
-        if not trace:
-            header = folder / "runtime.h"
-            header.write_text('#include "verilated.h"\n')
-            command = ["g++", *_COMMON, "-O1", *_defines(trace), "-x", "c++-header", str(header)]
-            _execute([*command, "-o", f"{header}.gch"], "g++")
-
-    key = digest(versions, f"{_COMMON} {sources} archive -O2, header -O1", str(include))
-    return build_once("runtime", key, build)
-
-
-def _defines(trace: bool) -> list[str]:
-    include = tools.verilator_include()
-    return [
-        f"-I{include}",
-        f"-I{include / 'vltstd'}",
-        "-DVM_COVERAGE=0",
-        "-DVM_SC=0",
-        "-DVM_TIMING=0",
-        f"-DVM_TRACE={trace:d}",
-        "-DVM_TRACE_FST=0",
-        "-DVM_TRACE_SAIF=0",
-        f"-DVM_TRACE_VCD={trace:d}",
-        f"-DHWGEN_TRACE={trace:d}",
-    ]
-
-
-def _objects(sources: Sequence[Path], folder: Path, flags: Sequence[str]) -> list[str]:
-    """Compile ``sources`` into ``folder``, as many at once as there are processors."""
-
-    def compile_one(source: Path) -> str:
-        target = str(folder / f"{source.stem}.o")
-        _execute(["g++", *_COMMON, *flags, "-c", str(source), "-o", target], "g++")
-        return target
-
-    with ThreadPoolExecutor(cpu_count()) as pool:
-        return list(pool.map(compile_one, sources))
 
 
 def _verilator(design: Design, options: Sequence[str], cwd: Path) -> None:
     command = [str(tools.tool("verilator").path), *options, "--top-module", design.top]
     command += [f"-Wno-{name}" for name in WAIVED]
     command += [str(path.resolve()) for path in design.paths]
-    _execute(command, f"Verilator on {design.top}", cwd)
-
-
-def _execute(command: list[str], what: str, cwd: Path | None = None) -> None:
-    done = subprocess.run(
-        command, cwd=cwd, env=tools.tool_environment(), capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        text = (done.stderr + done.stdout).strip().splitlines()
-        raise SimulationFailed(f"{what} failed:\n" + "\n".join(text[:20]))
+    execute(command, f"Verilator on {design.top}", cwd)
