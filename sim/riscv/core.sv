@@ -24,6 +24,7 @@ module hwgen_core (
     output logic [31:0] data_addr_o,
     output logic [31:0] data_wdata_o,
     input  logic [31:0] data_rdata_i,
+    output logic        split_o,  // the first of the two accesses of a misaligned one
 
     // What the core does, for the harness to count and to report
     output logic        issued_o,    // an instruction has entered EX: the event of minstret
@@ -53,6 +54,7 @@ module hwgen_core (
     end
   end
 
+  assign split_o  = core_i.data_misaligned;
   assign issued_o = core_i.mhpmevent_minstret;
   assign mepc_o   = core_i.cs_registers_i.mepc_q;
 

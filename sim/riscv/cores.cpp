@@ -85,7 +85,6 @@ class Session {
     void cycle() {
         for (uint32_t k = 0; k < cores_.size(); ++k) {
             const Vcore &model = *cores_[k].model;
-            // What waits in EX has not been executed.
             machine_.status.instructions[k] = cores_[k].issued - (model.data_req_o ? 1 : 0);
             machine_.status.pcs[k] = model.pc_ex_o;
             if (model.data_req_o)
@@ -93,8 +92,10 @@ class Session {
                                 model.data_wdata_o);
         }
         machine_cycle(&machine_);
-        if (machine_.status.state == STATE_STOPPED) describe();
-        if (machine_.status.state != STATE_RUNNING) return;
+        if (machine_.status.state != STATE_RUNNING) {
+            finish();
+            return;
+        }
         for (uint32_t k = 0; k < cores_.size(); ++k) {
             Core &core = cores_[k];
             const MachinePort &port = machine_.ports[k];
@@ -105,6 +106,16 @@ class Session {
             observe(core);
             report_exception(k);
         }
+    }
+
+    // The last cycle of a run: a load or store that got its last grant in it has been executed.
+    void finish() {
+        for (uint32_t k = 0; k < cores_.size(); ++k) {
+            const Vcore &model = *cores_[k].model;
+            if (model.data_req_o && machine_.ports[k].granted && !model.split_o)
+                machine_.status.instructions[k] = cores_[k].issued;
+        }
+        if (machine_.status.state == STATE_STOPPED) describe();
     }
 
     // One period of a core's clock. The word that it fetches and the answer to its last access are
@@ -123,21 +134,32 @@ class Session {
 
     static void observe(Core &core) { core.issued += core.model->issued_o; }
 
+    // Ends the run if an exception was taken or the core went to sleep.
     void report_exception(uint32_t k) {
         const Vcore &model = *cores_[k].model;
         if (!model.trap_o && !model.sleep_o) return;
-        machine_.status.pcs[k] = model.trap_o ? model.mepc_o : model.pc_ex_o;
-        machine_stop(&machine_, k, "%s", model.trap_o ? cause(k, model) : "wfi: nothing wakes it");
+        const uint32_t pc = model.trap_o ? model.mepc_o : model.pc_ex_o;
+        machine_.status.pcs[k] = pc;
+        if (!machine_memory(&machine_, pc, 2, 0))
+            machine_stop(&machine_, k, "jump to 0x%08x outside memory", static_cast<unsigned>(pc));
+        else if (model.sleep_o)
+            machine_stop(&machine_, k, "wfi: no interrupt would ever wake the core");
+        else
+            machine_stop(&machine_, k, "%s", cause(model.cause_o));
         describe();
+        const uint32_t word = machine_.status.instruction;
+        if (model.trap_o && model.cause_o == 2 && (word & 0x7f) == 0x73 && (word & 0x7000))
+            std::snprintf(machine_.status.message, sizeof machine_.status.message,
+                          "illegal access to control register 0x%03x",
+                          static_cast<unsigned>(word >> 20));
     }
 
-    const char *cause(uint32_t k, const Vcore &model) const {
-        if (!machine_memory(&machine_, machine_.status.pcs[k], 2, 0))
-            return "fetch outside memory";
-        switch (model.cause_o) {  // Privileged Architecture, mcause
+    // Privileged Architecture, mcause.
+    static const char *cause(uint32_t code) {
+        switch (code) {
         case 2: return "illegal instruction";
-        case 3: return "ebreak";
-        case 11: return "ecall";
+        case 3: return "breakpoint";
+        case 11: return "environment call";
         default: return "exception";
         }
     }
