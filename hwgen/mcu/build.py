@@ -55,6 +55,14 @@ class Layer:
         Where its result lies in the arena, in bytes; None for the caller's output.
     result_bytes, constant_bytes
         Bytes of its result and of its constants.
+    macs
+        Products that it sums up.
+    tile
+        Rows, columns and channels of a full tile; None where layers are not cut.
+    tiles, l1_bytes, dma_bytes
+        How many there are, fast memory that they take, bytes moved between the memories.
+    cycles
+        Estimated, with transfers; 0 where nobody knows.
     """
 
     function: str
@@ -62,6 +70,12 @@ class Layer:
     offset: int | None
     result_bytes: int
     constant_bytes: int
+    macs: int = 0
+    tile: tuple[int, int, int] | None = None
+    tiles: int = 1
+    l1_bytes: int = 0
+    dma_bytes: int = 0
+    cycles: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,8 @@ class CBuild:
         What enters and leaves.
     arena_bytes, arena_bound, arena_align
         Size of the arena, the bytes that no layout can go below, and its alignment.
+    l1_bytes
+        Fast memory that the caller lends beside the arena; 0 where there is none.
     constant_bytes
         Weights, tables and other constants.
     layers
@@ -100,6 +116,7 @@ class CBuild:
     arena_bytes: int
     arena_bound: int
     arena_align: int
+    l1_bytes: int
     constant_bytes: int
     layers: tuple[Layer, ...]
 
@@ -139,9 +156,7 @@ class CBuild:
                     tuple(port["shape"]), CType(**port["ctype"]), port["lo"], port["hi"]
                 )
             data["sources"] = tuple(data["sources"])
-            data["layers"] = tuple(
-                Layer(**{**layer, "nodes": tuple(layer["nodes"])}) for layer in data["layers"]
-            )
+            data["layers"] = tuple(_layer(**layer) for layer in data["layers"])
             return cls(folder=folder, **data)
         except FileNotFoundError:
             raise InvalidInput(
@@ -149,3 +164,7 @@ class CBuild:
             ) from None
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
             raise InvalidInput(f"{path}: damaged: {type(error).__name__}: {error}") from None
+
+
+def _layer(nodes: list[str], tile: list[int] | None, **rest) -> Layer:
+    return Layer(nodes=tuple(nodes), tile=tuple(tile) if tile else None, **rest)

@@ -10,22 +10,26 @@ import numpy as np
 from ..errors import Unsupported
 from ..ir.graph import Graph, identifier
 from .build import CBuild, Layer, Port
-from .describe import describe_port, describe_stage
-from .function import Function
+from .describe import describe_port
+from .function import ALIGN, Function
+from .layout import Memory
+from .micro_kernels import DOTS, render_dot
 from .names import KEYWORDS, Names
-from .plan import Plan, plan
-from .stages import Program, Stage, group
-from .target import find_target
+from .plan import Buffer, Plan, plan
+from .stages import Program, group
+from .target import Target, find_target
 from .templates import TEMPLATES, read_kernel
+from .tiled import TiledLayer
+from .tiles import Tiling
 
 __all__ = ["FOLDER", "emit"]
 
 FOLDER = "c"
-RUNTIME = "hwgen_runtime.h"
+RUNTIME, DOT, TILE = "hwgen_runtime.h", "hwgen_dot.h", "hwgen_tile.h"
 _HEADERS = frozenset({"hwgen_runtime", "stddef", "stdint", "stdio", "string"})
 
 
-def emit(graph: Graph, folder: str | Path, target: str = "host", samples=None) -> CBuild:
+def emit(graph: Graph, folder: str | Path, target: str | Target = "host", samples=None) -> CBuild:
     """Write ``folder/c/``: C11 that computes ``graph`` bit for bit.
 
     ``<model>.h`` and ``<model>.c`` with ``hwgen_runtime.h`` are the model; ``<model>_test.c``
@@ -37,7 +41,7 @@ def emit(graph: Graph, folder: str | Path, target: str = "host", samples=None) -
     folder
         The build folder; made if it does not exist.
     target
-        Name of a target, see :mod:`hwgen.mcu.target`.
+        A target, its name, or the path of its file, see :mod:`hwgen.mcu.target`.
     samples
         Integers of shape (n, *input shape) for the golden vectors; a few drawn from the input's
         interval, its extremes among them, if None.
@@ -49,47 +53,18 @@ def emit(graph: Graph, folder: str | Path, target: str = "host", samples=None) -
     InvalidInput
         The samples are not legal inputs.
     """
-    machine = find_target(target)
+    machine = target if isinstance(target, Target) else find_target(target)
     model = identifier(graph.name) or "model"
     if model in _HEADERS or model in KEYWORDS:
         raise Unsupported(f"a model in C must not be called {model!r}; rename the graph")
     program = group(graph, machine)
-    arena = plan(program.buffers())
     functions = _functions(model, program)
-    constant_bytes = sum(constant.bytes for f in functions for constant in f.constants)
+    tilings = _tilings(functions, program)
+    arena = plan([*program.buffers(), *_scratch(functions, program)])
     x = _vectors(graph) if samples is None else graph.check_input(samples)
     y = graph.run(x)
-    context = {
-        "model": model,
-        "prefix": model.upper(),
-        "entry": f"{model}_run",
-        "version": metadata.version("hwgen"),
-        "graph_hash": graph.hash,
-        "input": describe_port("input", model, program.input),
-        "output": describe_port("output", model, program.output),
-        "arena_bytes": arena.size,
-        "arena_bound": arena.lower_bound,
-        "arena_align": max(arena.align, 4),
-        "constant_bytes": constant_bytes,
-        **_body(functions, program, arena),
-        "samples": len(x),
-        "inputs": x.reshape(len(x), -1),
-        "outputs": y.reshape(len(y), -1),
-    }
-    where = Path(folder) / FOLDER
-    where.mkdir(parents=True, exist_ok=True)
-    for name, template in {
-        f"{model}.h": "model.h.j2",
-        f"{model}.c": "model.c.j2",
-        f"{model}_test.c": "model_test.c.j2",
-        f"{model}_batch.c": "model_batch.c.j2",
-        "Makefile": "model.mk.j2",
-    }.items():
-        text = TEMPLATES.get_template(template).render(context)
-        (where / name).write_text(text, encoding="utf-8", newline="\n")
-    (where / RUNTIME).write_text(read_kernel(f"runtime/{RUNTIME}"), encoding="utf-8", newline="\n")
     build = CBuild(
-        folder=where,
+        folder=Path(folder) / FOLDER,
         model=model,
         target=machine.name,
         graph_hash=graph.hash,
@@ -99,11 +74,96 @@ def emit(graph: Graph, folder: str | Path, target: str = "host", samples=None) -
         arena_bytes=arena.size,
         arena_bound=arena.lower_bound,
         arena_align=max(arena.align, 4),
-        constant_bytes=constant_bytes,
-        layers=tuple(_layer(f, arena) for f in functions),
+        l1_bytes=max((tiling.l1_bytes for tiling in tilings), default=0),
+        constant_bytes=sum(constant.bytes for f in functions for constant in f.constants),
+        layers=tuple(
+            _layer(f, arena, tiling)
+            for f, tiling in zip(functions, tilings or [None] * len(functions), strict=True)
+        ),
     )
+    context = {
+        "model": model,
+        "prefix": model.upper(),
+        "entry": build.entry,
+        "version": metadata.version("hwgen"),
+        "target": machine.name,
+        "graph_hash": graph.hash,
+        "input": describe_port("input", model, program.input),
+        "output": describe_port("output", model, program.output),
+        **{
+            name: getattr(build, name)
+            for name in ("arena_bytes", "arena_bound", "arena_align", "l1_bytes", "constant_bytes")
+        },
+        "l1_align": ALIGN,
+        "l3_bytes": 0,
+        "is_team": machine.cores > 1 or machine.l1 > 0,
+        "profiles": not machine.is_host,
+        **_body(functions, program, arena, tilings),
+        "samples": len(x),
+        "inputs": x.reshape(len(x), -1),
+        "outputs": y.reshape(len(y), -1),
+    }
+    build.folder.mkdir(parents=True, exist_ok=True)
+    for name, template in {
+        f"{model}.h": "model.h.j2",
+        f"{model}.c": "model.c.j2",
+        f"{model}_test.c": "model_test.c.j2",
+        f"{model}_batch.c": "model_batch.c.j2",
+        "Makefile": "model.mk.j2",
+    }.items():
+        _write(build.folder / name, TEMPLATES.get_template(template).render(context))
+    _write_runtime(build.folder, functions, machine)
     build.save()
     return build
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_runtime(folder: Path, functions: list[Function], machine: Target) -> None:
+    """The headers that the model includes, and the ports of the platforms that it may run on."""
+    for name in _headers(functions, machine):
+        if name == DOT:
+            dots = {f.micro_kernel for f in functions}
+            text = render_dot(d for d in DOTS if d.name.rpartition("_")[0] in dots)
+        else:
+            text = read_kernel(f"runtime/{name}")
+        _write(folder / name, text)
+
+
+def _headers(functions: list[Function], machine: Target) -> list[str]:
+    names = [RUNTIME]
+    if any(f.micro_kernel for f in functions):
+        names.append(DOT)
+    if machine.cores > 1 or machine.l1:
+        names.append(TILE)
+    return names
+
+
+def _tilings(functions: list[Function], program: Program) -> list[Tiling]:
+    """How every layer is cut; none where the target has one memory only."""
+    machine = program.target
+    if not machine.l1:
+        return []
+    from .tiling import tile  # OR-tools: only where layers are cut
+
+    memory = Memory.of(machine)
+    return [
+        tile(f.work, memory, f.stage.nodes[0].where if f.stage.nodes else f.name) for f in functions
+    ]
+
+
+def _scratch(functions: list[Function], program: Program) -> list[Buffer]:
+    """Memory that functions need while they run, where it does not lie in L1."""
+    if program.target.l1:
+        return []
+    return [
+        Buffer(f"{f.name} scratch", f.scratch_size, step, step, ALIGN)
+        for step, f in enumerate(functions)
+        if f.scratch_size
+    ]
 
 
 def _functions(model: str, program: Program) -> list[Function]:
@@ -117,60 +177,76 @@ def _functions(model: str, program: Program) -> list[Function]:
     return functions
 
 
-def _body(functions: list[Function], program: Program, arena: Plan) -> dict[str, object]:
+def _body(
+    functions: list[Function], program: Program, arena: Plan, tilings: list[Tiling]
+) -> dict[str, object]:
     """What ``model.c.j2`` lays out: the functions, the buffers and the calls."""
-    names = Names(("in", "out", "arena", *(f.name for f in functions)))
+    is_tiled = program.target.l1 > 0
+    names = Names(("in", "out", "arena", "l1", "l3", "call", *(f.name for f in functions)))
     symbols = {program.input.name: "in"}
     buffers = []
+
+    def place(name: str, ctype: object, offset: int) -> str:
+        symbol = names.take(name)
+        buffers.append({"ctype": ctype, "symbol": symbol, "offset": offset})
+        return symbol
+
     for function in functions[:-1]:
         value = function.stage.output
-        symbols[value.name] = names.take(value.name)
-        buffers.append(
+        symbols[value.name] = place(value.name, value.ctype, arena.offsets[value.name])
+    symbols[functions[-1].stage.output.name] = "out"
+    described = []
+    for number, function in enumerate(functions):
+        stage = function.stage
+        arguments = [symbols[name] for name in (*stage.sources, stage.output.name)]
+        tiled = None
+        if is_tiled:
+            tiled = TiledLayer(function, tilings[number])
+            if function.weights_array:
+                arguments.insert(-1, f"{function.weights_array.symbol}[0]")
+            arguments.append("l1")
+        elif function.scratch_size:
+            offset = arena.offsets[f"{function.name} scratch"]
+            arguments.append(place(f"{stage.name}_scratch", "uint8_t", offset))
+        described.append(
             {
-                "ctype": value.ctype,
-                "symbol": symbols[value.name],
-                "offset": arena.offsets[value.name],
+                **function.context,
+                "arguments": ", ".join(arguments),
+                "reads": [],
+                "tiled": tiled,
             }
         )
-    symbols[functions[-1].stage.output.name] = "out"
     return {
+        "headers": _headers(functions, program.target),
         "buffers": buffers,
-        "functions": [
-            {
-                "name": function.name,
-                "constants": function.constants,
-                "comment": describe_stage(function.stage, function.notes),
-                "parameters": _parameters(function.stage),
-                "arguments": ", ".join(
-                    symbols[name] for name in (*function.stage.sources, function.stage.output.name)
-                ),
-                "body": function.body,
-            }
-            for function in functions
-        ],
+        "functions": described,
+        "entry_arguments": ", ".join(["in", "out", "arena", *(["l1"] if is_tiled else [])]),
     }
-
-
-def _parameters(stage: Stage) -> str:
-    names = ("x",) if len(stage.inputs) == 1 else ("a", "b", "c", "d")
-    inputs = [
-        f"const {value.ctype} *{name}" for name, value in zip(names, stage.inputs, strict=False)
-    ]
-    return ", ".join([*inputs, f"{stage.output.ctype} *y"])
 
 
 def _port(value) -> Port:
     return Port(value.type.shape, value.ctype, value.type.lo, value.type.hi)
 
 
-def _layer(function: Function, arena: Plan) -> Layer:
+def _layer(function: Function, arena: Plan, tiling: Tiling | None) -> Layer:
     output = function.stage.output
+    cut = {}
+    if tiling is not None:
+        cut = {
+            "tile": (tiling.rows, tiling.columns, tiling.channels),
+            "tiles": tiling.tiles,
+            "l1_bytes": tiling.l1_bytes,
+            "dma_bytes": tiling.dma_bytes,
+            "cycles": tiling.cycles,
+        }
     return Layer(
         function.name,
         tuple(node.name for node in function.stage.nodes),
         arena.offsets.get(output.name),
         output.bytes,
         sum(constant.bytes for constant in function.constants),
+        function.macs,
+        **cut,
     )
 
 

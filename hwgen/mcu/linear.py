@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..ir.code import WeightCode
 from ..ir.constant import Constant
 from ..ops.lib.linear import partial_sums
 from ..ops.lib.window import Window
-from .storage import CType, work
+from .function import Function
+from .registry import find_storage
+from .stages import Value
+from .storage import INT32, CType, work
+from .target import Target
+from .weights import StoredWeights
 
-__all__ = ["accumulator", "geometry"]
+__all__ = ["accumulator", "block_bits", "geometry", "slide", "stored_weights"]
 
 
 def accumulator(weights: np.ndarray, bias: Constant, lo: int, hi: int) -> CType:
@@ -27,24 +33,44 @@ def accumulator(weights: np.ndarray, bias: Constant, lo: int, hi: int) -> CType:
     return work(*partial_sums(weights, bias.array, lo, hi), *products)
 
 
-def geometry(window: Window, channels: int) -> dict[str, object]:
-    """A window as the templates lay it out (``windows.j2``).
+def stored_weights(code: WeightCode, target: Target) -> StoredWeights:
+    """The weights of a layer as their code stores them."""
+    return find_storage(code, target)(code)
 
-    Parameters
-    ----------
-    channels
-        Of the image that the window slides over.
+
+def block_bits(stored: StoredWeights, x: Value, work: CType) -> int:
+    """Width of the weights if micro-kernels can multiply them with ``x``, else 0.
+
+    Micro-kernels take bytes and accumulate in 32 bits; their order of summation is another
+    than that of the weights, which :func:`accumulator` allows for.
     """
+    return stored.bits if x.ctype.bits == 8 and work == INT32 else 0
+
+
+def geometry(window: Window) -> dict[str, object]:
+    """A window as the templates lay it out (``windows.j2``)."""
     padded = tuple(p > 0 for p in window.padding)
+    clipped = [
+        f"{i} > 0 || {j} < {size}"
+        for i, j, size, pads in zip(("i0", "j0"), ("i1", "j1"), window.kernel, padded, strict=True)
+        if pads
+    ]
     return {
-        "height": window.height,
-        "width": window.width,
-        "channels": channels,
-        "out_height": window.out_height,
-        "out_width": window.out_width,
         "kernel": window.kernel,
         "stride": window.stride,
-        "padding": window.padding,
         "padded": padded,
+        "clipped": " || ".join(clipped),
         "whole_image": window.kernel == (window.height, window.width) and not any(padded),
     }
+
+
+def slide(function: Function, window: Window) -> None:
+    """Say how pooling can be cut into tiles."""
+    whole = window.positions == 1
+    function.cut(
+        kernel=window.kernel,
+        stride=window.stride,
+        padding=window.padding,
+        splits=("channels",) if whole else ("pixels",),
+        cycles_per_output=6 * window.kernel[0] * window.kernel[1],
+    )

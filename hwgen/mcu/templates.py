@@ -8,6 +8,8 @@ from importlib import resources
 import jinja2
 import numpy as np
 
+from .expressions import minus, plus, times
+
 __all__ = ["COLUMNS", "TEMPLATES", "initializer", "read_kernel"]
 
 COLUMNS = 100
@@ -54,6 +56,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["initializer"] = initializer
+    environment.globals.update(plus=plus, minus=minus, times=times)
     return environment
 
 

@@ -31,6 +31,9 @@ class StoredWeights:
         ``hwgen_field_<kind>(byte, i)``; empty where ``row[i]`` is the weight.
     summary
         How they are stored, for comments.
+    bits
+        Width of a weight in two's complement if micro-kernels can multiply it, see
+        :func:`block_rows`; else 0.
     """
 
     rows: np.ndarray
@@ -38,6 +41,7 @@ class StoredWeights:
     each: int
     kind: str
     summary: str
+    bits: int = 0
 
 
 def pack(rows: np.ndarray, bits: int) -> np.ndarray:

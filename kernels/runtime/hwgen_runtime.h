@@ -10,6 +10,15 @@
 
 _Static_assert(sizeof(int) >= 4, "emitted C counts and multiplies in int, which must have 32 bits");
 
+/* Before a loop that must vanish, so that what it indexes can stay in registers. */
+#if defined(__clang__)
+#define HWGEN_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define HWGEN_UNROLL _Pragma("GCC unroll 16")
+#else
+#define HWGEN_UNROLL
+#endif
+
 /* The buffer at a byte offset of the arena. */
 static inline void *hwgen_at(void *arena, size_t offset)
 {

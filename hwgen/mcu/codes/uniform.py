@@ -21,6 +21,7 @@ def uniform(code: Uniform) -> StoredWeights:
         packed = pack(rows, bits)
         if width <= bits and packed.size < rows.size:
             summary = f"{bits}-bit weights, {8 // bits} a byte"
-            return StoredWeights(packed, CType(8, False), 8 // bits, f"s{bits}", summary)
+            return StoredWeights(packed, CType(8, False), 8 // bits, f"s{bits}", summary, bits)
     ctype = storage(Int(width, signed=True))
-    return StoredWeights(rows, ctype, 1, "", f"{ctype.bits}-bit weights")
+    bits = 8 if ctype.bits == 8 else 0
+    return StoredWeights(rows, ctype, 1, "", f"{ctype.bits}-bit weights", bits)

@@ -18,8 +18,6 @@ def add(stage: Stage, function: Function) -> dict[str, object]:
         a.type.lo, a.type.hi, b.type.lo, b.type.hi, a.type.lo + b.type.lo, a.type.hi + b.type.hi
     )
     return {
-        "size": a.type.size,
-        "channels": a.type.channels,
         "work": ctype,
         "a_to_work": conversion(a.ctype, ctype),
         "b_to_work": conversion(b.ctype, ctype) if ctype.bits == 32 else "",

@@ -14,4 +14,5 @@ __all__: list[str] = []
 @renders(Argmax)
 def argmax(stage: Stage, function: Function) -> dict[str, object]:
     (x,) = stage.inputs
+    function.cut(groups=1, axes=(), cycles_per_output=4 * x.type.size)
     return {"size": x.type.size, "work": INT32}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...ops.avg_pool2d import AvgPool2d
 from ..function import Function
-from ..linear import geometry
+from ..linear import geometry, slide
 from ..registry import renders
 from ..stages import Stage
 from ..storage import conversion, work
@@ -15,10 +15,12 @@ __all__: list[str] = []
 @renders(AvgPool2d)
 def avg_pool2d(stage: Stage, function: Function) -> dict[str, object]:
     op, (x,) = stage.kernel.op, stage.inputs
+    window = op.window(x.type)
     taps = op.kernel[0] * op.kernel[1]
     ctype = work(0, taps * x.type.lo, taps * x.type.hi)
+    slide(function, window)
     return {
-        "g": geometry(op.window(x.type), x.type.channels),
+        "g": geometry(window),
         "work": ctype,
         "to_work": conversion(x.ctype, ctype),
     }

@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...ops.conv2d import Conv2d
 from ..function import Function
-from ..linear import accumulator, geometry
+from ..linear import accumulator, block_bits, geometry, stored_weights
 from ..registry import renders
 from ..stages import Stage
 from ..storage import conversion
 
 __all__: list[str] = []
 
+CHANNELS, PIXELS = 4, 4  # of the block of outputs that is computed at once
+
 
 @renders(Conv2d)
 def conv2d(stage: Stage, function: Function) -> dict[str, object]:
     op, (x,) = stage.kernel.op, stage.inputs
-    outputs, _, _, depth = op.weights.shape
+    outputs, height, width, depth = op.weights.shape
+    window = op.window(x.type)
+    function.macs = stage.kernel.type.size * height * width * depth
     work = accumulator(op.weights.decode(), op.bias, *op.input_interval(x.type))
-    weights = function.weights(f"{stage.name}_weights", op.weights)
+    stored = stored_weights(op.weights, function.target)
+    function.cut(
+        groups=op.groups, kernel=window.kernel, stride=window.stride, padding=window.padding
+    )
+    values = {"g": geometry(window), "depth": depth, "x": x, "work": work}
+    bits = block_bits(stored, x, work)
+    if bits and op.groups == 1:
+        is_pixel = window.kernel == window.stride == (1, 1) and not any(window.padding)
+        is_direct = is_pixel and depth % (32 // bits) == 0
+        runs = op.weights.decode().reshape(outputs, height, width * depth)
+        blocks = function.blocks(runs, op.bias, bits, CHANNELS, is_direct)
+        if not is_direct:
+            function.scratch_bytes_a_core = PIXELS * blocks.column_bytes
+        cycles = 8 + int(0.45 * np.prod((height, width, depth)))
+        function.cut(granule=CHANNELS, splits=("pixels", "channels"), cycles_per_output=cycles)
+        return {**values, "blocks": blocks, "p": PIXELS}
+    weights = function.weights(f"{stage.name}_weights", stored)
+    is_depthwise = outputs == op.groups == x.type.channels
+    function.cut(splits=("pixels",), cycles_per_output=8 * height * width * depth)
+    if op.groups > 1 and not is_depthwise:
+        function.cut(axes=("rows", "columns"))
     return {
-        "g": geometry(op.window(x.type), x.type.channels),
-        "outputs": outputs,
-        "depth": depth,
+        **values,
+        "blocks": None,
         "groups": op.groups,
         "each": outputs // op.groups,
+        "in_channels": function.extent.channels if is_depthwise else x.type.channels,
         "weights": weights,
         "aligned": depth % weights.each == 0,
         "bias": function.parameter(f"{stage.name}_bias", op.bias),
-        "x": x,
-        "work": work,
         "weight_to_work": function.weight_conversion(weights, work),
         "to_work": conversion(x.ctype, work) if work.bits == 32 else "",
     }

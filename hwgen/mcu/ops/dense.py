@@ -4,22 +4,37 @@ from __future__ import annotations
 
 from ...ops.dense import Dense
 from ..function import Function
-from ..linear import accumulator
+from ..linear import accumulator, block_bits, stored_weights
 from ..registry import renders
 from ..stages import Stage
 from ..storage import conversion
 
 __all__: list[str] = []
 
+BLOCK = 8  # output channels that are computed at once
+
 
 @renders(Dense)
 def dense(stage: Stage, function: Function) -> dict[str, object]:
     op, (x,) = stage.kernel.op, stage.inputs
     outputs, inputs = op.weights.shape
+    function.macs = outputs * inputs
     work = accumulator(op.weights.decode(), op.bias, x.type.lo, x.type.hi)
-    weights = function.weights(f"{stage.name}_weights", op.weights)
+    stored = stored_weights(op.weights, function.target)
+    function.cut(groups=1, axes=("channels",), splits=("channels",))
+    bits = block_bits(stored, x, work)
+    if bits:
+        runs = op.weights.decode().reshape(outputs, 1, inputs)
+        blocks = function.blocks(runs, op.bias, bits, BLOCK)
+        pads = blocks.column_bytes != inputs
+        if pads:
+            function.scratch_bytes = blocks.column_bytes
+        function.cut(granule=BLOCK, cycles_per_output=inputs // 2 + 10)
+        return {"blocks": blocks, "inputs": inputs, "pads": pads, "x": x, "work": work}
+    weights = function.weights(f"{stage.name}_weights", stored)
+    function.cut(cycles_per_output=8 * inputs)
     return {
-        "outputs": outputs,
+        "blocks": None,
         "inputs": inputs,
         "weights": weights,
         "bias": function.parameter(f"{stage.name}_bias", op.bias),

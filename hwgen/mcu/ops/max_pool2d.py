@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...ops.max_pool2d import MaxPool2d
 from ..function import Function
-from ..linear import geometry
+from ..linear import geometry, slide
 from ..registry import renders
 from ..stages import Stage
 from ..storage import conversion, work
@@ -14,10 +14,12 @@ __all__: list[str] = []
 
 @renders(MaxPool2d)
 def max_pool2d(stage: Stage, function: Function) -> dict[str, object]:
-    op, (x,) = stage.kernel.op, stage.inputs
+    (x,) = stage.inputs
+    window = stage.kernel.op.window(x.type)
     ctype = work(x.type.lo, x.type.hi)
+    slide(function, window)
     return {
-        "g": geometry(op.window(x.type), x.type.channels),
+        "g": geometry(window),
         "least": x.type.lo,
         "work": ctype,
         "to_work": conversion(x.ctype, ctype),

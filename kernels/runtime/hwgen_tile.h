@@ -1,0 +1,78 @@
+/*
+ * Sharing a layer among the cores of a team, and moving its tiles between memories.
+ */
+#ifndef HWGEN_TILE_H
+#define HWGEN_TILE_H
+
+#include "hwgen_port.h"
+#include "hwgen_runtime.h"
+
+/* The items first, first + 1, ... end - 1. */
+typedef struct hwgen_range {
+    int first, end;
+} hwgen_range;
+
+/* This core's share of n items, in multiples of some items. */
+static inline hwgen_range hwgen_part(int n, int multiple)
+{
+    const int cores = hwgen_cores();
+    if (cores == 1) {
+        return (hwgen_range){0, n};
+    }
+    const int groups = (n + multiple - 1) / multiple;
+    const int each = (groups + cores - 1) / cores * multiple;
+    const int first = hwgen_min_i32(hwgen_core() * each, n);
+    return (hwgen_range){first, hwgen_min_i32(first + each, n)};
+}
+
+/* The same, or all items for every core. */
+static inline hwgen_range hwgen_part_if(int is_shared, int n, int multiple)
+{
+    return is_shared ? hwgen_part(n, multiple) : (hwgen_range){0, n};
+}
+
+/* What a kernel computes of a layer: a box of the output, with the part of the input it needs. */
+typedef struct hwgen_tile {
+    int32_t rows, columns, channels; /* of the output */
+    int32_t channel;                 /* number of the first one */
+    int32_t height, width;           /* of the input */
+    int32_t top, left;               /* padding before the input's first row and column */
+} hwgen_tile;
+
+/* A box of a tensor in slow memory, which is packed in fast memory. Sizes in bytes. */
+typedef struct hwgen_move {
+    uint32_t offset;               /* of the box in the tensor */
+    uint32_t length, lines, stride; /* of a plane's lines */
+    uint32_t planes, plane_stride;
+    uint32_t buffer; /* which half of a ping-pong buffer holds it */
+    uint32_t fresh;  /* 0: it is there already */
+} hwgen_move;
+
+/* Starts the transfers of a box and returns the ticket of the last one; `ticket` if there is none. */
+static inline unsigned hwgen_move_in(void *l1, const void *l2, const hwgen_move *move,
+                                     unsigned ticket)
+{
+    const unsigned char *from = (const unsigned char *)l2 + move->offset;
+    unsigned char *to = l1;
+    for (uint32_t i = 0; move->fresh && i < move->planes; i++) {
+        ticket = hwgen_dma_in(to, from, move->length, move->lines, move->stride);
+        to += move->length * move->lines;
+        from += move->plane_stride;
+    }
+    return ticket;
+}
+
+static inline unsigned hwgen_move_out(void *l2, const void *l1, const hwgen_move *move)
+{
+    unsigned char *to = (unsigned char *)l2 + move->offset;
+    const unsigned char *from = l1;
+    unsigned ticket = 0;
+    for (uint32_t i = 0; i < move->planes; i++) {
+        ticket = hwgen_dma_out(to, from, move->length, move->lines, move->stride);
+        from += move->length * move->lines;
+        to += move->plane_stride;
+    }
+    return ticket;
+}
+
+#endif
