@@ -86,6 +86,8 @@ class Work:
         Along which of rows, columns, channels the output may be cut.
     splits
         How the cores may share a tile: by rows, by columns, by granules of channels, by pixels.
+    pixel_granule
+        A core's share of the pixels is a multiple of this.
     """
 
     rows: int
@@ -102,7 +104,8 @@ class Work:
     scratch_bytes: int = 0
     cycles_per_output: int = 1
     axes: tuple[Literal["rows", "columns", "channels"], ...] = ("rows", "columns", "channels")
-    splits: tuple[Split, ...] = ("rows", "channels")
+    splits: tuple[Split, ...] = ("pixels", "channels")
+    pixel_granule: int = 1
 
     def weights(self, channels: int) -> int:
         """Bytes of the weights of that many output channels."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwgen.mcu.tiles import Operand, Work, channel_range, expand
-from hwgen.mcu.tiling import Memory, lay_out, measure
+from hwgen.mcu.layout import Memory, lay_out, measure
 
 
 @st.composite
