@@ -35,6 +35,40 @@ _Noreturn void hwgen_team(void)
     }
 }
 
+/* Symbols of the link script: their addresses are what they say. */
+extern unsigned char __stack_top[], __stack_bytes[];
+enum { GUARD_WORDS = 8 };
+static const uint32_t GUARD = 0x5AFE57ACu;
+
+static hwgen_word *end_of_stack(int core)
+{
+    return (hwgen_word *)((uintptr_t)__stack_top -
+                          (uintptr_t)__stack_bytes * ((uintptr_t)core + 1));
+}
+
+void hwgen_guard_stacks(void)
+{
+    const int cores = hwgen_cores();
+    for (int core = 0; core < cores; core++) {
+        for (int i = 0; i < GUARD_WORDS; i++) {
+            end_of_stack(core)[i] = GUARD;
+        }
+    }
+}
+
+int hwgen_stacks_hold(void)
+{
+    const int cores = hwgen_cores();
+    for (int core = 0; core < cores; core++) {
+        for (int i = 0; i < GUARD_WORDS; i++) {
+            if (end_of_stack(core)[i] != GUARD) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
 /* hwgen_ordered() in a loop keeps compilers from replacing it by a call of the function itself. */
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes)

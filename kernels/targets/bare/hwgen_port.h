@@ -36,6 +36,11 @@ static inline volatile uint32_t *hwgen_register(int offset)
     return (volatile uint32_t *)((uintptr_t)0x1A100000 + (uintptr_t)offset);
 }
 
+/* Profile points around an inference, beside those of hwgen_mark(), and a result of a program. */
+#define HWGEN_BEGIN 0xFFFFFFFFu
+#define HWGEN_END 0xFFFFFFFEu
+#define HWGEN_STACK_OVERFLOW 100
+
 /* The compiler moves no access to memory across this; the cores keep the program's order. */
 static inline void hwgen_ordered(void)
 {
@@ -113,6 +118,10 @@ static inline void hwgen_l3_wait(unsigned ticket)
 {
     hwgen_dma_wait(ticket);
 }
+
+/* Fills the ends of all stacks, before the first fork; later says whether they are as they were. */
+void hwgen_guard_stacks(void);
+int hwgen_stacks_hold(void);
 
 /* A profile point: the simulator notes core, cycle and instruction count. */
 static inline void hwgen_mark(int id)
