@@ -100,6 +100,8 @@ class CBuild:
         Size of the arena, the bytes that no layout can go below, and its alignment.
     l1_bytes
         Fast memory that the caller lends beside the arena; 0 where there is none.
+    l3_bytes
+        Weights in external memory, the contents of ``<model>_l3.bin``; 0 where there are none.
     constant_bytes
         Weights, tables and other constants.
     layers
@@ -117,6 +119,7 @@ class CBuild:
     arena_bound: int
     arena_align: int
     l1_bytes: int
+    l3_bytes: int
     constant_bytes: int
     layers: tuple[Layer, ...]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from importlib import metadata
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from .micro_kernels import DOTS, render_dot
 from .names import KEYWORDS, Names
 from .plan import Buffer, Plan, plan
 from .stages import Program, group
-from .target import Target, find_target
+from .target import Target, find_target, save_target
 from .templates import TEMPLATES, read_kernel
 from .tiled import TiledLayer
 from .tiles import Tiling
@@ -26,6 +27,7 @@ __all__ = ["FOLDER", "emit"]
 
 FOLDER = "c"
 RUNTIME, DOT, TILE = "hwgen_runtime.h", "hwgen_dot.h", "hwgen_tile.h"
+_SIZES = ("arena_bytes", "arena_bound", "arena_align", "l1_bytes", "l3_bytes", "constant_bytes")
 _HEADERS = frozenset({"hwgen_runtime", "stddef", "stdint", "stdio", "string"})
 
 
@@ -75,6 +77,7 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         arena_bound=arena.lower_bound,
         arena_align=max(arena.align, 4),
         l1_bytes=max((tiling.l1_bytes for tiling in tilings), default=0),
+        l3_bytes=0,
         constant_bytes=sum(constant.bytes for f in functions for constant in f.constants),
         layers=tuple(
             _layer(f, arena, tiling)
@@ -90,12 +93,15 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         "graph_hash": graph.hash,
         "input": describe_port("input", model, program.input),
         "output": describe_port("output", model, program.output),
-        **{
-            name: getattr(build, name)
-            for name in ("arena_bytes", "arena_bound", "arena_align", "l1_bytes", "constant_bytes")
-        },
+        **{name: getattr(build, name) for name in _SIZES},
         "l1_align": ALIGN,
-        "l3_bytes": 0,
+        "l3_file": f"{model}_l3.bin",
+        "entry_parameters": ", ".join(_entry_parameters(model, build)),
+        "entry_arguments": ", ".join(_entry_parameters(model, build, types=False)),
+        "headers": _headers(functions, machine),
+        "ports": _ports(machine),
+        "arms": [isa for isa in (machine.isa, machine.sdk_isa) if isa not in ("", "plain")],
+        "sources": build.sources,
         "is_team": machine.cores > 1 or machine.l1 > 0,
         "profiles": not machine.is_host,
         **_body(functions, program, arena, tilings),
@@ -104,15 +110,18 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         "outputs": y.reshape(len(y), -1),
     }
     build.folder.mkdir(parents=True, exist_ok=True)
+    context["m"] = context
     for name, template in {
         f"{model}.h": "model.h.j2",
         f"{model}.c": "model.c.j2",
         f"{model}_test.c": "model_test.c.j2",
         f"{model}_batch.c": "model_batch.c.j2",
         "Makefile": "model.mk.j2",
+        "CMakeLists.txt": "model.cmake.j2",
     }.items():
         _write(build.folder / name, TEMPLATES.get_template(template).render(context))
     _write_runtime(build.folder, functions, machine)
+    save_target(machine, build.folder)
     build.save()
     return build
 
@@ -131,6 +140,11 @@ def _write_runtime(folder: Path, functions: list[Function], machine: Target) -> 
         else:
             text = read_kernel(f"runtime/{name}")
         _write(folder / name, text)
+    for port in _ports(machine):
+        name = Path(port).name
+        for file in ("hwgen_port.h", "hwgen_port.c"):
+            with contextlib.suppress(FileNotFoundError):
+                _write(folder / port / file, read_kernel(f"targets/{name}/{file}"))
 
 
 def _headers(functions: list[Function], machine: Target) -> list[str]:
@@ -142,6 +156,25 @@ def _headers(functions: list[Function], machine: Target) -> list[str]:
     return names
 
 
+def _ports(machine: Target) -> list[str]:
+    """Folders with the platform's side of a model: for tests on this machine, and the target's."""
+    if machine.cores == 1 and not machine.l1:
+        return []
+    return [f"ports/{name}" for name in dict.fromkeys(("host", machine.port))]
+
+
+def _entry_parameters(model: str, build: CBuild, types: bool = True) -> list[str]:
+    """What the model's entry point takes."""
+    parameters = [
+        (f"const {model}_in_t *", "in"),
+        (f"{model}_out_t *", "out"),
+        ("void *", "arena"),
+        *([("void *", "l1")] if build.l1_bytes else []),
+        *([("uint32_t ", "l3")] if build.l3_bytes else []),
+    ]
+    return [f"{kind if types else ''}{name}" for kind, name in parameters]
+
+
 def _tilings(functions: list[Function], program: Program) -> list[Tiling]:
     """How every layer is cut; none where the target has one memory only."""
     machine = program.target
@@ -149,10 +182,24 @@ def _tilings(functions: list[Function], program: Program) -> list[Tiling]:
         return []
     from .tiling import tile  # OR-tools: only where layers are cut
 
-    memory = Memory.of(machine)
+    memory = _memory(machine)
     return [
         tile(f.work, memory, f.stage.nodes[0].where if f.stage.nodes else f.name) for f in functions
     ]
+
+
+def _memory(machine: Target) -> Memory:
+    dma = machine.dma
+    return Memory(
+        l1=machine.l1_usable,
+        l2=machine.l2_usable,
+        l3=machine.l3,
+        cores=machine.cores,
+        dma_bytes=dma.bytes,
+        dma_setup=dma.setup,
+        l3_bytes=dma.l3_bytes,
+        l3_setup=dma.l3_setup,
+    )
 
 
 def _scratch(functions: list[Function], program: Program) -> list[Buffer]:
@@ -217,10 +264,8 @@ def _body(
             }
         )
     return {
-        "headers": _headers(functions, program.target),
         "buffers": buffers,
         "functions": described,
-        "entry_arguments": ", ".join(["in", "out", "arena", *(["l1"] if is_tiled else [])]),
     }
 
 

@@ -19,7 +19,7 @@ from .templates import TEMPLATES
 __all__ = ["RunFailed", "compile_batch", "run_batch", "run_many_on_host", "run_on_host"]
 
 FAST = ("-O2",)
-_RUNNER_FIELDS = ("input", "output", "arena_bytes", "arena_align")
+_RUNNER_FIELDS = ("input", "output", "arena_bytes", "arena_align", "l1_bytes")
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
@@ -60,9 +60,19 @@ def compile_batch(build: CBuild, folder: Path, sanitize: bool = False) -> Path:
     program = folder / f"{build.model}_batch"
     options = SANITIZED if sanitize else FAST
     sources = (f"{build.model}_batch.c", *build.sources)
+    options = (*options, *host_options(build))
     command = [*find_host_compiler(), *WARNINGS, *options, "-o", str(program), *sources]
     run_compiler(command, build.folder)
     return program
+
+
+def host_options(build: CBuild) -> list[str]:
+    """Options with which a model for any target compiles for this machine."""
+    options = ["-Iports/host"]
+    if build.l3_bytes:
+        file = (build.folder / f"{build.model}_l3.bin").absolute()
+        options += ["-DHWGEN_EXTERNAL_RAM", f'-D{build.model.upper()}_L3_FILE="{file}"']
+    return options
 
 
 def run_batch(build: CBuild, program: Path, x) -> np.ndarray:
@@ -108,8 +118,8 @@ def run_many_on_host(
             objects = []
             for j, source in enumerate(build.sources):
                 objects.append(str(folder / f"{i}_{j}.o"))
-                rename = f"-D{build.entry}=job_{i}_run"
-                command = [*compiler, *WARNINGS, *options, rename, "-c", "-o", objects[-1], source]
+                more = [*options, *host_options(build), f"-D{build.entry}=job_{i}_run"]
+                command = [*compiler, *WARNINGS, *more, "-c", "-o", objects[-1], source]
                 run_compiler(command, build.folder)
             return objects
 
