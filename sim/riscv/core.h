@@ -10,7 +10,7 @@ enum { AFTER_LOAD = 1, AFTER_JUMP = 2 };
 typedef struct {
     uint32_t start, stop; /* addresses of the first instruction and of the one after the last */
     uint32_t count;
-    uint32_t pending;     /* 1: start, 2: stop has been set since the body was checked */
+    uint32_t pending;     /* which of start and stop was set since the body was checked */
 } Loop;
 
 typedef struct {
@@ -23,6 +23,7 @@ typedef struct {
     uint64_t loaded_at; /* cycle of its last bus access */
     const Insn *previous;
     Loop loops[2];
+    uint32_t looping; /* a loop's count is not 0 */
     /* A load or store that waits for its grant; NULL: none. */
     const Insn *access;
     uint32_t address, first_word, second;
@@ -31,7 +32,12 @@ typedef struct {
     uint64_t cycles, cycles_since, instructions, instructions_since;
 } Core;
 
-enum { CHUNK_BYTES = 4096 };
+enum { CHUNK_BYTES = 4096, CHECKED_LOOPS = 64 };
+
+/* A hardware loop whose body keeps the rules. */
+typedef struct {
+    uint32_t start, stop, number;
+} Checked;
 
 typedef struct {
     Machine machine;
@@ -39,6 +45,7 @@ typedef struct {
     Core cores[MACHINE_CORES];
     Insn **code[2]; /* decoded instructions of L2 and L1 by chunk, one a halfword */
     uint32_t chunks[2];
+    Checked checked[CHECKED_LOOPS];
 } Iss;
 
 /* Ends the run at an instruction. */

@@ -8,12 +8,7 @@
 #define HWGEN_EXECUTE_H
 
 #include "core.h"
-
-/* An instruction of 32 bits on a core with extension `isa`. */
-static inline Insn decode(uint32_t word, uint32_t isa) {
-    (void)isa;
-    return decode_base(word);
-}
+#include "simd.h"
 
 enum { JUMP_CYCLES = 2, BRANCH_CYCLES = 3, MULH_CYCLES = 5, CSR_CYCLES = 4, FENCE_CYCLES = 2 };
 
@@ -58,16 +53,6 @@ static inline uint32_t jalr_delay(const Core *c, const Insn *i) {
         !changes_pc(p) && !(p->op >= OP_CSRRW && csr_flushes(p->kind)))
         cycles = 1;
     return cycles;
-}
-
-static inline uint32_t leading_zeros(uint32_t value) {
-    uint32_t n = 0;
-    if (!value) return 32;
-    while (!(value & 0x80000000u)) {
-        value <<= 1;
-        ++n;
-    }
-    return n;
 }
 
 /* cv32e40p_alu_div.sv: a cycle to load, one a bit from the divisor's highest bit up, one to end. */

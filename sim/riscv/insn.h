@@ -22,35 +22,50 @@ enum Op {
     OP_MUL, OP_MULH, OP_MULHSU, OP_MULHU, OP_DIV, OP_DIVU, OP_REM, OP_REMU,
     OP_FENCE, OP_FENCE_I, OP_ECALL, OP_EBREAK, OP_WFI, OP_MRET,
     OP_CSRRW, OP_CSRRS, OP_CSRRC, OP_CSRRWI, OP_CSRRSI, OP_CSRRCI,
-    /* Extensions. `kind` says which: enum Alu, enum Simd; those that kernels live on stand alone. */
-    OP_MAC, OP_MSU, OP_MULHALF, OP_ALU, OP_SIMD,
+    /* Extensions. `kind` says which; those that kernels live on stand alone. */
+    OP_MAC, OP_MSU, OP_HALF, OP_NORM, OP_ALU, OP_SIMD,
     OP_DOTSP_B, OP_SDOTSP_B, OP_SDOTUSP_B, OP_SDOTUP_B, OP_SDOTSP_H,
     OP_LOOP_START, OP_LOOP_END, OP_LOOP_COUNT, OP_LOOP_SETUP
 };
 
-/* Extension operations on whole registers; `imm` is the second operand where `rs2` is 0. */
+/* Kinds of OP_ALU: on whole registers, second operand `imm` where `form` is FORM_IMMEDIATE.
+ * That of bit fields is position + 32 * (width - 1). */
 enum Alu {
     ALU_ABS, ALU_SLET, ALU_SLETU, ALU_MIN, ALU_MINU, ALU_MAX, ALU_MAXU, ALU_ROR,
     ALU_FF1, ALU_FL1, ALU_CLB, ALU_CNT, ALU_EXTHS, ALU_EXTHZ, ALU_EXTBS, ALU_EXTBZ,
-    ALU_CLIP, ALU_CLIPU, ALU_CLIPR, ALU_CLIPUR,
-    ALU_ADDN, ALU_ADDUN, ALU_ADDRN, ALU_ADDURN, ALU_SUBN, ALU_SUBUN, ALU_SUBRN, ALU_SUBURN,
-    ALU_ADDNR, ALU_ADDUNR, ALU_ADDRNR, ALU_ADDURNR, ALU_SUBNR, ALU_SUBUNR, ALU_SUBRNR, ALU_SUBURNR,
-    ALU_EXTRACT, ALU_EXTRACTU, ALU_INSERT, ALU_BCLR, ALU_BSET, ALU_BITREV,
-    ALU_EXTRACTR, ALU_EXTRACTUR, ALU_INSERTR, ALU_BCLRR, ALU_BSETR
+    ALU_CLIP, ALU_CLIPU, ALU_EXTRACT, ALU_EXTRACTU, ALU_INSERT, ALU_BCLR, ALU_BSET, ALU_BITREV
 };
 
-enum { FLAG_LOOP_ENDS = 1 };
+/* Kinds of OP_SIMD: on four bytes or two halfwords. */
+enum Simd {
+    SIMD_ADD, SIMD_SUB, SIMD_AVG, SIMD_AVGU, SIMD_MIN, SIMD_MINU, SIMD_MAX, SIMD_MAXU,
+    SIMD_SRL, SIMD_SRA, SIMD_SLL, SIMD_OR, SIMD_XOR, SIMD_AND, SIMD_ABS,
+    SIMD_EXTRACT, SIMD_EXTRACTU, SIMD_INSERT,
+    SIMD_DOTUP, SIMD_DOTUSP, SIMD_DOTSP, SIMD_SDOTUP, SIMD_SDOTUSP, SIMD_SDOTSP,
+    SIMD_SHUFFLE, SIMD_SHUFFLE2, SIMD_PACKLO_H, SIMD_PACKHI_H, SIMD_PACKLO_B, SIMD_PACKHI_B,
+    SIMD_CMPEQ, SIMD_CMPNE, SIMD_CMPGT, SIMD_CMPGE, SIMD_CMPLT, SIMD_CMPLE,
+    SIMD_CMPGTU, SIMD_CMPGEU, SIMD_CMPLTU, SIMD_CMPLEU,
+    SIMD_CPLXMUL_R, SIMD_CPLXMUL_I, SIMD_CPLXCONJ, SIMD_SUBROTMJ, SIMD_ADD_DIV, SIMD_SUB_DIV,
+    SIMD_NONE
+};
+
+/* What OP_NORM (add or subtract, then shift) and OP_HALF (multiply halfwords, then shift) do. */
+enum { NORM_SUB = 1, NORM_UNSIGNED = 2, NORM_ROUND = 4, NORM_REGISTER = 8 };
+enum { HALF_HIGH = 1, HALF_SIGNED = 2, HALF_ROUND = 4, HALF_ADD = 8 };
+
+/* The second operand: a register, its lowest element in all places, or `imm` (SIMD: in all). */
+enum { FORM_REGISTER = 0, FORM_SCALAR = 1, FORM_IMMEDIATE = 2 };
 
 typedef struct {
-    uint32_t word;    /* the instruction; a compressed one in the lower half */
+    uint32_t word; /* the instruction; a compressed one in the lower half */
     int32_t imm;
     uint16_t op;
-    uint16_t kind;    /* enum Alu, enum Simd, CSR number, or loop number */
+    uint16_t kind; /* of the operation; CSR number; loop number + 2 * count */
     uint8_t rd, rs1, rs2, rs3; /* rs3: rd as an operand. 0 where not used */
-    uint8_t size;     /* bytes: 2 or 4 */
-    uint8_t amount;   /* shifts, positions, widths of bit fields (kind's own) */
-    uint8_t width;
-    uint8_t form;     /* of SIMD operations */
+    uint8_t size;   /* bytes: 2 or 4 */
+    uint8_t amount; /* of a shift; complex numbers: log2 of the divisor; beqimm: the constant */
+    uint8_t form;
+    uint8_t bytes;  /* SIMD on bytes, not halfwords */
 } Insn;
 
 #endif

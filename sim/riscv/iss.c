@@ -6,6 +6,7 @@
 #include "engine.h"
 
 #include "execute.h"
+#include "loops.h"
 
 /* The decoded instruction at the core's pc, or NULL: none can be there, and the run has ended. */
 static const Insn *fetch(Iss *s, const Core *c) {
@@ -66,8 +67,12 @@ static void run_csr(Iss *s, Core *c, const Insn *i) {
 }
 
 static inline void jump(Iss *s, Core *c, const Insn *i, uint32_t target, uint32_t cycles) {
-    (void)s;
-    (void)i;
+    if (c->looping) {
+        check_jump(s, c, i, target);
+        if (s->machine.status.state != STATE_RUNNING) return;
+    }
+    ++c->retired;
+    c->previous = i;
     c->pc = target;
     c->ready += cycles;
     c->after = AFTER_JUMP;
@@ -90,8 +95,6 @@ static inline void execute(Iss *s, Core *c, const Insn *i) {
         c->ready += jalr_delay(c, i);
         x[i->rd] = next;
         x[0] = 0;
-        ++c->retired;
-        c->previous = i;
         jump(s, c, i, (a + imm) & ~1u, JUMP_CYCLES);
         return;
     case OP_BEQ: taken = a == b; goto branch;
@@ -100,6 +103,8 @@ static inline void execute(Iss *s, Core *c, const Insn *i) {
     case OP_BGE: taken = (int32_t)a >= (int32_t)b; goto branch;
     case OP_BLTU: taken = a < b; goto branch;
     case OP_BGEU: taken = a >= b; goto branch;
+    case OP_BEQIMM: taken = a == (uint32_t)(int8_t)i->amount; goto branch;
+    case OP_BNEIMM: taken = a != (uint32_t)(int8_t)i->amount; goto branch;
     case OP_ADDI: result = a + imm; break;
     case OP_SLTI: result = (int32_t)a < i->imm; break;
     case OP_SLTIU: result = a < imm; break;
@@ -139,11 +144,10 @@ static inline void execute(Iss *s, Core *c, const Insn *i) {
         result = divide(i->op, a, b);
         c->ready += division_cycles(b, i->op == OP_DIV || i->op == OP_REM) - 1;
         break;
-    case OP_FENCE: break;
+    case OP_FENCE:
     case OP_FENCE_I:
-        ++c->retired;
         jump(s, c, i, next, FENCE_CYCLES);
-        forget_code(s);
+        if (i->op == OP_FENCE_I) forget_code(s);
         return;
     case OP_CSRRW:
     case OP_CSRRS:
@@ -154,6 +158,30 @@ static inline void execute(Iss *s, Core *c, const Insn *i) {
         run_csr(s, c, i);
         result = x[i->rd];
         break;
+    case OP_MAC: result = x[i->rd] + a * b; break;
+    case OP_MSU: result = x[i->rd] - a * b; break;
+    case OP_HALF: result = half_product(i->kind, a, b, x[i->rd], i->amount); break;
+    case OP_NORM:
+        result = i->kind & NORM_REGISTER ? norm(i->kind, x[i->rd], a, b & 31)
+                                         : norm(i->kind, a, b, i->amount);
+        break;
+    case OP_ALU: result = alu(i->kind, a, i->form == FORM_IMMEDIATE ? imm : b, x[i->rd]); break;
+    case OP_SIMD:
+        result = simd(i, a, i->form == FORM_REGISTER    ? b
+                            : i->form == FORM_IMMEDIATE ? imm
+                            : i->bytes                  ? (b & 0xff) * 0x01010101u
+                                                        : (b & 0xffff) * 0x00010001u,
+                      x[i->rd]);
+        break;
+    case OP_DOTSP_B: result = dot_b(a, b, 1, 1); break;
+    case OP_SDOTSP_B: result = x[i->rd] + dot_b(a, b, 1, 1); break;
+    case OP_SDOTUSP_B: result = x[i->rd] + dot_b(a, b, 0, 1); break;
+    case OP_SDOTUP_B: result = x[i->rd] + dot_b(a, b, 0, 0); break;
+    case OP_SDOTSP_H: result = x[i->rd] + dot_h(a, b, 1, 1); break;
+    case OP_LOOP_START:
+    case OP_LOOP_END:
+    case OP_LOOP_COUNT:
+    case OP_LOOP_SETUP: set_loop(s, c, i); break;
     case OP_ECALL: core_stop(s, c, i, "environment call"); return;
     case OP_EBREAK: core_stop(s, c, i, "breakpoint"); return;
     case OP_WFI: core_stop(s, c, i, "wfi: no interrupt would ever wake the core"); return;
@@ -177,8 +205,6 @@ branch:
     }
 jumped:
     x[0] = 0;
-    ++c->retired;
-    c->previous = i;
     jump(s, c, i, c->pc + imm, i->op == OP_JAL ? JUMP_CYCLES : BRANCH_CYCLES);
 }
 
@@ -222,6 +248,7 @@ static void granted(Iss *s, Core *c) {
     const uint64_t word = crosses ? (uint64_t)port->data << 32 | c->first_word : port->data;
     c->access = NULL;
     finish_access(c, i, (uint32_t)(word >> shift), s->machine.status.cycle - 1);
+    if (c->looping) loop_back(s, c, i);
 }
 
 /* A load or store of a core that is alone: 1 if it could be done without the bus. */
@@ -270,6 +297,7 @@ static void run_alone(Iss *s, uint64_t until) {
             begin_access(s, c, i);
             return;
         }
+        if (c->looping) loop_back(s, c, i);
     }
     m->status.cycle = c->ready;
 }
@@ -297,6 +325,7 @@ static void run_together(Iss *s, uint64_t until) {
             if (i->op < OP_LB || i->op >= OP_SB + 12) {
                 execute(s, c, i);
                 if (m->status.state != STATE_RUNNING) return;
+                if (c->looping) loop_back(s, c, i);
             } else {
                 begin_access(s, c, i);
                 ++waiting;
