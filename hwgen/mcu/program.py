@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import Unsupported
 from .build import CBuild, Port
@@ -13,7 +15,17 @@ from .cross import compile_source, find_cross_compiler
 from .target import ENGINE_ISA, Target, load_target
 from .templates import TEMPLATES, read_kernel
 
-__all__ = ["BEGIN", "END", "STACK_OVERFLOW", "engine_isa", "link", "link_many", "sample_bytes"]
+__all__ = [
+    "BEGIN",
+    "END",
+    "STACK_OVERFLOW",
+    "Source",
+    "engine_isa",
+    "link",
+    "link_many",
+    "link_sources",
+    "sample_bytes",
+]
 
 # Where the simulated machine's memories begin; sim/riscv/machine.h says the same.
 L1, L2, L3 = 0x1000_0000, 0x1C00_0000, 0x8000_0000
@@ -78,7 +90,7 @@ def link(
     if profile:
         options = (*options, "-DHWGEN_PROFILE")
     try:
-        return _link([(build, ALL)], target, folder, target.l2, isa, options)
+        return _link([(build, ALL)], target, folder, isa, options)
     except CompilerFailed as error:
         for memory, size in (("L1", target.l1), ("L2", target.l2), ("L3", target.l3)):
             if f"{memory} is full" in str(error):
@@ -111,7 +123,7 @@ def link_many(
     if len(targets) != 1:
         names = ", ".join(sorted(target.name for target in targets))
         raise Unsupported(f"models of one program must be for one target, not for {names}")
-    return _link(jobs, targets.pop(), folder, MANY_L2, isa, options)
+    return _link(jobs, replace(targets.pop(), l2=MANY_L2), folder, isa, options)
 
 
 def sample_bytes(builds: Sequence[CBuild]) -> tuple[int, int]:
@@ -119,94 +131,106 @@ def sample_bytes(builds: Sequence[CBuild]) -> tuple[int, int]:
 
     Multiples of 8, so that arrays of any integers have that size.
     """
-    inputs, outputs = _sample_bytes([b.input for b in builds], [b.output for b in builds])
-    return inputs, outputs
+    return (
+        max(_rounded(build.input) for build in builds),
+        max(_rounded(build.output) for build in builds),
+    )
 
 
-def _link(
-    jobs: Sequence[tuple[CBuild, int]],
+def _rounded(port: Port) -> int:
+    return -(-port.size * port.ctype.bytes // 8) * 8
+
+
+class Source(NamedTuple):
+    """A file of C or assembly: its name, the folder it is relative to, options of its own."""
+
+    name: str
+    folder: Path
+    options: tuple[str, ...] = ()
+
+
+def link_sources(
+    sources: Iterable[Source],
     target: Target,
     folder: Path,
-    l2_bytes: int,
-    isa: str | None,
-    options: Sequence[str],
+    isa: str | None = None,
+    options: Sequence[str] = (LEVEL,),
 ) -> Path:
-    compiler = find_cross_compiler(target)
+    """A program for the simulated machine from C with a ``main`` of its own.
+
+    Parameters
+    ----------
+    sources
+        What is compiled beside the machine's own start-up and port, whose header is included
+        before everything else in them.
+    folder, isa, options
+        As of :func:`link`.
+    """
     folder = folder.absolute()
-    models = [_describe(build, count, i, len(jobs)) for i, (build, count) in enumerate(jobs)]
-    sources = _write_sources(models, target, folder, l2_bytes)
-    # A folder's own hwgen_port.h is its product's; the machine's comes first, with that guard.
-    options = (*options, f"-I{folder}", "-include", str(folder / "hwgen_port.h"))
-    work = [(source, folder, ()) for source in sources]
-    for (build, _), model in zip(jobs, models, strict=True):
-        renamed = [f"-D{build.entry}={model['entry']}"] if len(jobs) > 1 else []
-        work += [(source, build.folder, renamed) for source in build.sources]
+    for name in ("hwgen_port.h", "hwgen_port.c", "crt0.S"):
+        _write(folder / name, read_kernel(f"{PORT}/{name}"))
+    script = {"target": target, "l1": L1, "l2": L2, "l3": L3}
+    _write(folder / "link.ld", TEMPLATES.get_template(f"{PORT}/link.ld.j2").render(script))
+    # A model's folder may hold other platforms' hwgen_port.h; they have the same guard.
+    included = (f"-I{folder}", "-include", str(folder / "hwgen_port.h"))
+    work = [Source("crt0.S", folder), Source("hwgen_port.c", folder), *sources]
 
     def compile_one(i: int) -> str:
-        source, where, renamed = work[i]
+        source = work[i]
         path = folder / f"{i}.o"
-        more = renamed if source.endswith(".S") else [*options, *renamed]
-        compile_source(target, source, path, where, isa, more)
+        more = () if source.name.endswith(".S") else (*options, *included, *source.options)
+        compile_source(target, source.name, path, source.folder, isa, more)
         return str(path)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         objects = list(pool.map(compile_one, range(len(work))))
     program = folder / "program.elf"
+    compiler = find_cross_compiler(target)
     before, after = compiler.linking(target)
     command = [*compiler.command, *before, "-Wl,--gc-sections", "-T", "link.ld"]
     run_compiler([*command, "-o", str(program), *objects, *after], folder)
     return program
 
 
+def _link(
+    jobs: Sequence[tuple[CBuild, int]],
+    target: Target,
+    folder: Path,
+    isa: str | None,
+    options: Sequence[str],
+) -> Path:
+    """A runner for these models, and the models."""
+    models = [_describe(build, count, i, len(jobs)) for i, (build, count) in enumerate(jobs)]
+    inputs, outputs = sample_bytes([build for build, _ in jobs])
+    context = {
+        "models": models,
+        "input_bytes": inputs,
+        "output_bytes": outputs,
+        "arena_bytes": max(build.arena_bytes for build, _ in jobs),
+        "arena_align": max(build.arena_align for build, _ in jobs),
+        "tile_bytes": max(build.l1_bytes for build, _ in jobs),
+    }
+    sources = []
+    for name in ("runner.c", "l3.S") if any(m["l3_bytes"] for m in models) else ("runner.c",):
+        _write(folder / name, TEMPLATES.get_template(f"{PORT}/{name}.j2").render(context))
+        sources.append(Source(name, folder.absolute()))
+    for (build, _), model in zip(jobs, models, strict=True):
+        renamed = (f"-D{build.entry}={model['entry']}",) if len(jobs) > 1 else ()
+        sources += [Source(source, build.folder, renamed) for source in build.sources]
+    return link_sources(sources, target, folder, isa, options)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
 def _describe(build: CBuild, count: int, i: int, jobs: int) -> dict[str, object]:
     """What the runner needs of a model."""
-    kept = ("model", "input", "output", "arena_bytes", "arena_align", "l1_bytes")
+    kept = ("model", "input", "output", "arena_bytes", "l1_bytes", "l3_bytes")
     return {
         **{name: getattr(build, name) for name in kept},
-        "l3_bytes": getattr(build, "l3_bytes", 0),
         "entry": build.entry if jobs == 1 else f"model_{i}_run",
         "l3": f"model_{i}_l3",
         "l3_file": (build.folder / f"{build.model}_l3.bin").absolute(),
         "count": count,
     }
-
-
-def _write_sources(
-    models: list[dict[str, object]], target: Target, folder: Path, l2_bytes: int
-) -> list[str]:
-    """Write the machine's side of a program into ``folder``; the names of what is to compile."""
-
-    def write(name: str, text: str) -> None:
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
-
-    for name in ("hwgen_port.h", "hwgen_port.c", "crt0.S"):
-        write(name, read_kernel(f"{PORT}/{name}"))
-    inputs, outputs = _sample_bytes([m["input"] for m in models], [m["output"] for m in models])
-    context = {
-        "models": models,
-        "target": target.name,
-        "l1": L1,
-        "l2": L2,
-        "l3": L3,
-        "l1_bytes": target.l1,
-        "l2_bytes": l2_bytes,
-        "l3_bytes": target.l3,
-        "stack": target.stack,
-        "cores": target.cores,
-        "input_bytes": inputs,
-        "output_bytes": outputs,
-        "arena_bytes": max(m["arena_bytes"] for m in models),
-        "arena_align": max(m["arena_align"] for m in models),
-        "tile_bytes": max(m["l1_bytes"] for m in models),
-    }
-    sources = ["crt0.S", "hwgen_port.c", "runner.c"]
-    write("link.ld", TEMPLATES.get_template(f"{PORT}/link.ld.j2").render(context))
-    write("runner.c", TEMPLATES.get_template(f"{PORT}/runner.c.j2").render(context))
-    if any(m["l3_bytes"] for m in models):
-        write("l3.S", TEMPLATES.get_template(f"{PORT}/l3.S.j2").render(context))
-        sources.append("l3.S")
-    return sources
-
-
-def _sample_bytes(*sides: list[Port]) -> tuple[int, ...]:
-    return tuple(max(-(-p.size * p.ctype.bytes // 8) * 8 for p in ports) for ports in sides)
