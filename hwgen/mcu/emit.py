@@ -13,6 +13,7 @@ from ..ir.graph import Graph, identifier
 from .build import CBuild, Layer, Port
 from .describe import describe_port
 from .function import ALIGN, Function
+from .intrinsics import render_simd
 from .layout import Memory
 from .micro_kernels import DOTS, render_dot
 from .names import KEYWORDS, Names
@@ -26,7 +27,7 @@ from .tiles import Tiling
 __all__ = ["FOLDER", "emit"]
 
 FOLDER = "c"
-RUNTIME, DOT, TILE = "hwgen_runtime.h", "hwgen_dot.h", "hwgen_tile.h"
+RUNTIME, SIMD, DOT, TILE = "hwgen_runtime.h", "hwgen_simd.h", "hwgen_dot.h", "hwgen_tile.h"
 _SIZES = ("arena_bytes", "arena_bound", "arena_align", "l1_bytes", "l3_bytes", "constant_bytes")
 _HEADERS = frozenset({"hwgen_runtime", "stddef", "stdint", "stdio", "string"})
 
@@ -134,9 +135,13 @@ def _write(path: Path, text: str) -> None:
 def _write_runtime(folder: Path, functions: list[Function], machine: Target) -> None:
     """The headers that the model includes, and the ports of the platforms that it may run on."""
     for name in _headers(functions, machine):
-        if name == DOT:
+        if name == SIMD:
+            text = render_simd()
+        elif name == DOT:
             dots = {f.micro_kernel for f in functions}
             text = render_dot(d for d in DOTS if d.name.rpartition("_")[0] in dots)
+        elif name == SIMD:
+            text = render_simd()
         else:
             text = read_kernel(f"runtime/{name}")
         _write(folder / name, text)
@@ -148,7 +153,7 @@ def _write_runtime(folder: Path, functions: list[Function], machine: Target) -> 
 
 
 def _headers(functions: list[Function], machine: Target) -> list[str]:
-    names = [RUNTIME]
+    names = [SIMD, RUNTIME]
     if any(f.micro_kernel for f in functions):
         names.append(DOT)
     if machine.cores > 1 or machine.l1:
