@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .micro_assembly import Assembly, assembly
 from .templates import TEMPLATES
 from .weights import BLOCK_BITS, block_step
 
@@ -40,6 +41,11 @@ class Dot:
     def step(self) -> int:
         """Products a step and accumulator: one word of weights a channel."""
         return block_step(self.bits)
+
+    @property
+    def assembly(self) -> Assembly:
+        """Its inner loop on cores with DSP extensions."""
+        return assembly(self.unsigned, self.bits, self.channels, self.pixels)
 
 
 _SHAPES = ((4, 4), (4, 2), (4, 1), (8, 1))

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hwgen_simd.h"
+
 _Static_assert(sizeof(int) >= 4, "emitted C counts and multiplies in int, which must have 32 bits");
 
 /* Before a loop that must vanish, so that what it indexes can stay in registers. */
@@ -25,31 +27,22 @@ static inline void *hwgen_at(void *arena, size_t offset)
     return (unsigned char *)arena + offset;
 }
 
-/* Arithmetic shift: C leaves >> of negative numbers to the compiler, ~x is never negative here. */
-static inline int32_t hwgen_shift_right_i32(int32_t x, int shift)
-{
-    return x >= 0 ? x >> shift : ~(~x >> shift);
-}
-
+/* Arithmetic shift, as hwgen_shift_right_i32. */
 static inline int64_t hwgen_shift_right_i64(int64_t x, int shift)
 {
     return x >= 0 ? x >> shift : ~(~x >> shift);
 }
 
 /* x / 2^shift, rounded to nearest, ties up; x + 2^(shift - 1) must fit the type. */
-static inline int32_t hwgen_round_shift_i32(int32_t x, int shift)
-{
-    return shift > 0 ? hwgen_shift_right_i32(x + ((int32_t)1 << (shift - 1)), shift) : x;
-}
-
 static inline int64_t hwgen_round_shift_i64(int64_t x, int shift)
 {
     return shift > 0 ? hwgen_shift_right_i64(x + ((int64_t)1 << (shift - 1)), shift) : x;
 }
 
-static inline int32_t hwgen_min_i32(int32_t x, int32_t hi)
+/* The high half of the 64-bit product. */
+static inline int32_t hwgen_mul_high(int32_t x, int32_t y)
 {
-    return x < hi ? x : hi;
+    return (int32_t)hwgen_shift_right_i64((int64_t)x * y, 32);
 }
 
 static inline int64_t hwgen_min_i64(int64_t x, int64_t hi)
@@ -57,18 +50,20 @@ static inline int64_t hwgen_min_i64(int64_t x, int64_t hi)
     return x < hi ? x : hi;
 }
 
-static inline int32_t hwgen_max_i32(int32_t x, int32_t lo)
-{
-    return x > lo ? x : lo;
-}
-
 static inline int64_t hwgen_max_i64(int64_t x, int64_t lo)
 {
     return x > lo ? x : lo;
 }
 
+/* The bounds are literals: one instruction where they are those of an integer type. */
 static inline int32_t hwgen_clip_i32(int32_t x, int32_t lo, int32_t hi)
 {
+    if (lo == 0) {
+        return hwgen_clip_unsigned(x, hi);
+    }
+    if (lo == -hi - 1) {
+        return hwgen_clip_signed(x, hi);
+    }
     return hwgen_min_i32(hwgen_max_i32(x, lo), hi);
 }
 

@@ -1,0 +1,198 @@
+"""Instructions of the dot product micro-kernels on cores with DSP extensions.
+
+One hardware loop; its body is one step. Loads are placed so that no instruction follows a load of
+one of its operands at once, which would stall for a cycle. Four weights are multiplied an
+instruction, and a block of C x P accumulators needs C + P loads for C * P of them.
+
+Weights of 4 and 2 bits are multiplied in place: field f of all bytes of a word, shifted to the
+bytes' top, are four weights times 2^(8 - bits), and so are the accumulators until the end. The
+lowest field needs a shift only, the highest a mask only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .isa import INSTRUCTIONS
+
+__all__ = ["Assembly", "Operand", "assembly"]
+
+_HELD_PIXELS = 2  # up to here the words of a step's weights stay in registers, else they are reread
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An operand of an ``__asm__`` block.
+
+    Attributes
+    ----------
+    name
+        In assembly.
+    constraint
+        As C writes it.
+    value
+        C expression: of an output a variable.
+    """
+
+    name: str
+    constraint: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The ``__asm__`` block of a micro-kernel.
+
+    Attributes
+    ----------
+    before, body
+        Instructions before the loop and of one step, as C string expressions.
+    counter
+        Operand that holds the number of steps.
+    temporaries
+        C variables and their first values, which are empty for most.
+    outputs, inputs
+        Operands.
+    """
+
+    before: tuple[str, ...]
+    body: tuple[str, ...]
+    counter: str
+    temporaries: dict[str, str]
+    outputs: tuple[Operand, ...]
+    inputs: tuple[Operand, ...]
+
+
+def assembly(unsigned: bool, bits: int, channels: int, pixels: int) -> Assembly:
+    """The block for data of one signedness, weights of ``bits``, and a shape.
+
+    Its C variables are the accumulators ``a<channel><pixel>``, which begin with the bias if
+    ``bits`` is 8 and at zero otherwise, the pointers ``v`` to weights and ``x0`` to data, and the
+    temporaries.
+    """
+    kernel = _Kernel(unsigned, bits, channels, pixels)
+    if bits == 8:
+        return kernel.whole_bytes()
+    return kernel.held_fields() if pixels <= 2 else kernel.reread_fields()
+
+
+def _dsp(mnemonic: str, *operands: str) -> str:
+    """An instruction of the DSP extensions."""
+    spots = (f'"{o}"' if o.isdigit() else f'"%[{o}]"' for o in operands)
+    return f"{INSTRUCTIONS[mnemonic].macro}({', '.join(spots)})"
+
+
+def _base(text: str) -> str:
+    """An instruction of the base ISA; names of operands stand in brackets."""
+    return '"' + text.replace("[", "%[") + '\\n"'
+
+
+class _Kernel:
+    """The schedules, and what they share."""
+
+    def __init__(self, unsigned: bool, bits: int, channels: int, pixels: int) -> None:
+        self.bits, self.channels, self.pixels = bits, channels, pixels
+        self.fields = 8 // bits
+        self.dot = "pv.sdotusp.b" if unsigned else "pv.sdotsp.b"
+        self.sums = [f"a{c}{p}" for c in range(channels) for p in range(pixels)]
+
+    def whole_bytes(self) -> Assembly:
+        """8-bit weights: a word a channel and a word a pixel, the latter two at a time."""
+        words = [f"w{c}" for c in range(self.channels)]
+        data = [f"y{i}" for i in range(min(self.pixels, 2))]
+        body = [self.load(p, y) for p, y in enumerate(data)]
+        body += [_dsp("p.lw", w, "4", "v") for w in words]
+        for p in range(self.pixels):
+            y = data[p % 2]
+            body += [self.multiply(c, p, y, w) for c, w in enumerate(words)]
+            if p + 2 < self.pixels:
+                body.append(self.load(p + 2, y))
+        before = [_base(f"lw [a{c}0], {4 * c}([w1])") for c in range(self.channels)]
+        before += [
+            _base(f"mv [a{c}{p}], [a{c}0]")
+            for c in range(self.channels)
+            for p in range(1, self.pixels)
+        ]
+        starts = {"w0": "(uint32_t)steps", "w1": "(uint32_t)(uintptr_t)bias"}
+        return self.block(before, body, [*words, *data], starts)
+
+    def held_fields(self) -> Assembly:
+        """Narrow weights: the words of a step stay in registers while their fields are used."""
+        words = [f"w{c}" for c in range(self.channels)]
+        data = [f"y{p}" for p in range(self.pixels)]
+        body = [_dsp("p.lw", w, "4", "v") for w in words]
+        for field in range(self.fields):
+            body += [self.load(p, y) for p, y in enumerate(data)]
+            for c, w in enumerate(words):
+                weights = "t" if field < self.fields - 1 else w
+                body += self.unpack(field, weights, w)
+                body += [self.multiply(c, p, y, weights) for p, y in enumerate(data)]
+        starts = {"w0": "(uint32_t)steps"}
+        return self.block(self.zeros(), body, [*words, "t", *data], starts)
+
+    def reread_fields(self) -> Assembly:
+        """The same with too many pixels for that: the words are loaded again for every field."""
+        words, data = ("w0", "w1"), [f"y{p}" for p in range(self.pixels)]
+        body = []
+
+        def load_weights(field: int, channel: int) -> str:
+            word = words[channel % 2]
+            if field == self.fields - 1:
+                return _dsp("p.lw", word, "4", "v")
+            return _base(f"lw [{word}], {4 * channel}([v])")
+
+        for field in range(self.fields):
+            body.append(load_weights(field, 0))
+            body += [self.load(p, y) for p, y in enumerate(data)]
+            for c in range(self.channels):
+                if c + 1 < self.channels:
+                    body.append(load_weights(field, c + 1))
+                word = words[c % 2]
+                body += self.unpack(field, word, word)
+                body += [self.multiply(c, p, y, word) for p, y in enumerate(data)]
+        starts = {"w0": "(uint32_t)steps"}
+        return self.block(self.zeros(), body, [*words, *data], starts)
+
+    def load(self, pixel: int, register: str) -> str:
+        """The word of a pixel; the pointer then goes to the next pixel, or on to the next k."""
+        if self.pixels == 1:
+            return _dsp("p.lw", register, "4", "x0")
+        return _dsp("p.lw.r", register, "x0", "next" if pixel < self.pixels - 1 else "back")
+
+    def multiply(self, channel: int, pixel: int, data: str, weights: str) -> str:
+        """Four products."""
+        return _dsp(self.dot, f"a{channel}{pixel}", data, weights)
+
+    def unpack(self, field: int, to: str, word: str) -> list[str]:
+        """Four weights of a word, each at the top of a byte."""
+        shift = 8 - self.bits * (field + 1)
+        steps = [_dsp("pv.sll.sci.b", to, word, str(shift // 2))] if shift else []
+        if field > 0:  # else the shift has pushed the other fields out
+            steps.append(_base(f"and [{to}], [{to if shift else word}], [mask]"))
+        return steps
+
+    def zeros(self) -> list[str]:
+        return [_base(f"li [{name}], 0") for name in self.sums]
+
+    def block(
+        self, before: list[str], body: list[str], temporaries: list[str], starts: dict[str, str]
+    ) -> Assembly:
+        """The block. What is needed before the loop only enters in temporaries of the loop."""
+        outputs = [Operand(name, "=&r", name) for name in self.sums]
+        outputs += [Operand(t, "+&r" if t in starts else "=&r", t) for t in temporaries]
+        outputs += [Operand(name, "+&r", name) for name in ("v", "x0")]
+        inputs = []
+        if self.pixels > 1:
+            inputs.append(Operand("next", "r", "stride"))
+            inputs.append(Operand("back", "r", f"4 - {self.pixels - 1} * stride"))
+        if self.bits < 8:
+            mask = ((1 << self.bits) - 1) << (8 - self.bits)
+            inputs.append(Operand("mask", "r", f"{mask * 0x01010101:#010x}u"))
+        return Assembly(
+            tuple(before),
+            tuple(body),
+            "w0",
+            {name: starts.get(name, "") for name in temporaries},
+            tuple(outputs),
+            tuple(inputs),
+        )
