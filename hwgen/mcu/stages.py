@@ -166,7 +166,8 @@ def group(graph: Graph, target: Target) -> Program:
     result = Value(graph.output, graph.output_type)
     if memory[graph.output] == source.name:
         copy = Value("copy", result.type)
-        stages.append(Stage("copy", None, (), (source,), (source.name,), copy))
+        same = Value(source.name, result.type)  # flattened, perhaps
+        stages.append(Stage("copy", None, (), (same,), (source.name,), copy))
     return Program(target, tuple(stages), source, result)
 
 
