@@ -140,8 +140,6 @@ def _write_runtime(folder: Path, functions: list[Function], machine: Target) -> 
         elif name == DOT:
             dots = {f.micro_kernel for f in functions}
             text = render_dot(d for d in DOTS if d.name.rpartition("_")[0] in dots)
-        elif name == SIMD:
-            text = render_simd()
         else:
             text = read_kernel(f"runtime/{name}")
         _write(folder / name, text)
