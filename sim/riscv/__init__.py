@@ -13,5 +13,15 @@
 
 from .engine import ENGINES, run_program
 from .machine import CoreRun, CoreTrap, Machine, Mark
+from .program import Program, read_program
 
-__all__ = ["ENGINES", "CoreRun", "CoreTrap", "Machine", "Mark", "run_program"]
+__all__ = [
+    "ENGINES",
+    "CoreRun",
+    "CoreTrap",
+    "Machine",
+    "Mark",
+    "Program",
+    "read_program",
+    "run_program",
+]

@@ -81,7 +81,7 @@ class _Status(ctypes.Structure):
 
 
 def run_program(
-    elf: Path,
+    elf: Path | Program,
     machine: Machine,
     engine: str = "iss",
     samples: bytes = b"",
@@ -96,7 +96,8 @@ def run_program(
     Parameters
     ----------
     elf
-        Linked for the memory map of :class:`Machine`, beginning at 0x1C00_0080.
+        Linked for the memory map of :class:`Machine`, beginning at 0x1C00_0080; or what
+        :func:`read_program` has read from it.
     engine
         ``iss``: the instruction-set simulator; ``cv32e40p``, ``cv32e41p``: the core's RTL.
     samples
@@ -119,7 +120,7 @@ def run_program(
         raise InvalidInput(
             f"samples must be {count} times {input_bytes} bytes, and are {len(samples)} bytes"
         )
-    program = read_program(elf)
+    program = elf if isinstance(elf, Program) else read_program(elf)
     library = _load(_library(engine))
     outputs = ctypes.create_string_buffer(max(1, count * output_bytes))
     settings = {name: getattr(machine, name) for name in machine.__slots__ if name != "isa"}
@@ -139,7 +140,7 @@ def run_program(
         for address, data in program.segments:
             if not library.hwgen_load(session, address, data, len(data)):
                 raise InvalidInput(
-                    f"{elf} does not fit: {len(data)} bytes at 0x{address:08x} lie outside the "
+                    f"the program does not fit: {len(data)} bytes at 0x{address:08x} lie outside the "
                     f"memory (L1 {machine.l1_bytes}, L2 {machine.l2_bytes}, "
                     f"L3 {machine.l3_bytes} bytes)"
                 )

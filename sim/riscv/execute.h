@@ -10,7 +10,7 @@
 #include "core.h"
 #include "simd.h"
 
-enum { JUMP_CYCLES = 2, BRANCH_CYCLES = 3, MULH_CYCLES = 5, CSR_CYCLES = 4, FENCE_CYCLES = 2 };
+enum { JUMP_CYCLES = 2, BRANCH_CYCLES = 3, MULH_CYCLES = 5, CSR_CYCLES = 4, FENCE_CYCLES = 4 };
 
 static inline int is_load(const Insn *i) { return i->op >= OP_LB && i->op < OP_SB; }
 static inline int is_store(const Insn *i) { return i->op >= OP_SB && i->op < OP_SB + 12; }
@@ -26,7 +26,13 @@ static inline uint32_t access_bytes(const Insn *i) {
     return bytes[(i->op - OP_LB) / 4];
 }
 
-/* The register that is written in EX. */
+/* Is a register written in EX? It may be x0. */
+static inline int writes_early(const Insn *i) {
+    if (is_load(i) || is_store(i)) return is_post(i);
+    return !(i->op >= OP_BEQ && i->op <= OP_BNEIMM) && !(i->op >= OP_FENCE && i->op <= OP_MRET) &&
+           i->op < OP_LOOP_START;
+}
+
 static inline uint32_t early_target(const Insn *i) { return is_post(i) ? i->rs1 : i->rd; }
 
 /* Cycles for which what came before holds the instruction up in ID. */
@@ -35,8 +41,8 @@ static inline uint32_t delay(const Core *c, const Insn *i) {
     if (c->after & AFTER_LOAD) {
         const uint32_t r = c->loaded;
         if ((r && (r == i->rs1 || r == i->rs2 || r == i->rs3)) ||
-            (is_load(i) && r == early_target(i)))
-            cycles = 1;
+            (r == early_target(i) && writes_early(i) && i->op != OP_JAL && i->op != OP_JALR))
+            cycles = 1; /* a jump's target is fetched meanwhile */
     }
     if ((c->after & AFTER_JUMP) && (c->pc & 2) && i->size == 4) ++cycles;
     return cycles;
@@ -49,8 +55,7 @@ static inline uint32_t jalr_delay(const Core *c, const Insn *i) {
     if (!i->rs1) return 0;
     if (c->loaded == i->rs1 && c->ready < c->loaded_at + 3)
         cycles = (uint32_t)(c->loaded_at + 3 - c->ready);
-    if (!cycles && p && (!is_load(p) || is_post(p)) && early_target(p) == i->rs1 &&
-        !changes_pc(p) && !(p->op >= OP_CSRRW && csr_flushes(p->kind)))
+    if (!cycles && p && writes_early(p) && early_target(p) == i->rs1 && !changes_pc(p) && !(p->op >= OP_CSRRW && csr_flushes(p->kind)))
         cycles = 1;
     return cycles;
 }

@@ -332,6 +332,7 @@ static void run_together(Iss *s, uint64_t until) {
             }
         }
         machine_cycle(m);
+        if (m->status.state == STATE_STOPPED) return;
         if (waiting)
             for (uint32_t k = 0; k < cores; ++k)
                 if (s->cores[k].access && m->ports[k].granted) granted(s, &s->cores[k]);
