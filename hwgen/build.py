@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .mcu.build import CBuild
     from .rtl.design import Design
     from .sim import SimulationResult
+    from .sim.riscv import CoreRun
 
 __all__ = ["MANIFEST", "Build", "file_digests"]
 
@@ -217,7 +218,9 @@ class Build:
             logs=self.folder / "sim",
         )
 
-    def run(self, x, on: str = "host", *, sanitize: bool = False) -> np.ndarray:
+    def run(
+        self, x, on: str = "host", *, cores: int | None = None, sanitize: bool = False
+    ) -> np.ndarray:
         """Run samples through the C code.
 
         Parameters
@@ -225,21 +228,51 @@ class Build:
         x
             Integers of shape (batch, *input shape).
         on
-            ``host``.
+            ``host``: this machine. ``iss``: the instruction-set simulator. ``cv32e40p``,
+            ``cv32e41p``: the RTL of such a core under Verilator.
+        cores
+            Of a simulated team, see :func:`hwgen.sim.riscv.models.run_on_core`.
         sanitize
-            Compile with the address and undefined behaviour sanitizers.
+            On the host: with the address and undefined behaviour sanitizers.
 
         Returns
         -------
         int64 array of shape (batch, *output shape): equal to ``graph.run(x)``.
         """
-        from .mcu.host import run_on_host
+        if on == "host":
+            from .mcu.host import run_on_host
 
-        if on != "host":
-            raise Unsupported(f"C code runs on 'host', not on {on!r}")
-        x = self.graph.check_input(x)
-        y = run_on_host(self.c, x, sanitize=sanitize)
+            if cores not in (None, 1):
+                raise InvalidInput(f"the host runs a team of one core, not of {cores}")
+            x = self.graph.check_input(x)
+            y = run_on_host(self.c, x, sanitize=sanitize)
+        else:
+            y, _ = self.measure(x, on, cores=cores)
         return y.reshape(len(x), *self.graph.output_type.shape)
+
+    def measure(
+        self,
+        x,
+        on: str = "iss",
+        *,
+        cores: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[np.ndarray, CoreRun]:
+        """Like :meth:`run` on a simulated core, with its cycles, layer by layer.
+
+        Returns
+        -------
+        The outputs, and the run: :func:`hwgen.sim.riscv.models.layer_times` and ``inferences``
+        read it.
+        """
+        from .sim.riscv import ENGINES
+        from .sim.riscv.models import run_on_core
+
+        if on not in ENGINES:
+            raise Unsupported(f"C code runs on one of host, {', '.join(ENGINES)}, not on {on!r}")
+        x = self.graph.check_input(x)
+        y, run = run_on_core(self.c, x, on, cores, profile=True, progress=progress)
+        return y.reshape(len(x), *self.graph.output_type.shape), run
 
 
 def file_digests(folder: Path) -> dict[str, str]:

@@ -29,7 +29,7 @@ def cli() -> None:
       hwgen compile model.pt -o build/m           Verilog and C, verified bit for bit
       hwgen compile model.pt -o build/m --cycles 500
       hwgen simulate build/m --simulator icarus --samples 4 --waves
-      hwgen run build/m --on host
+      hwgen run build/m --on iss
       hwgen inspect model.pt
       hwgen doctor                                which tools are here
     """
@@ -39,6 +39,13 @@ def cli() -> None:
 @click.argument("model")
 @click.option("-o", "--out", type=Path, help="Build folder [default: build/MODEL].")
 @click.option("--target", default="all", show_default=True, help="verilog, c or all.")
+@click.option(
+    "--mcu",
+    default="host",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="What the C is for: see 'hwgen targets', or a target file of your own (.toml).",
+)
 @click.option("--cycles", type=int, help="Most clock cycles between frames.")
 @click.option(
     "--schedule",
@@ -56,6 +63,7 @@ def compile(
     model: str,
     out: Path | None,
     target: str,
+    mcu: str,
     cycles: int | None,
     choices: tuple[str, ...],
     vectors: Path | None,
@@ -73,10 +81,11 @@ def compile(
     \b
     Examples:
       hwgen compile digits-mlp
-      hwgen compile model.pt -o build/m --target c
+      hwgen compile model.pt -o build/m --target c --mcu gap8
       hwgen compile model.pt -o build/m --cycles 2000 --schedule fc1=folded:4x16
     """
     from .compiler import compile as compile_model
+    from .report.mcu import plan_table
     from .report.progress import Console
     from .report.table import layer_table, print_checks, summary
 
@@ -85,6 +94,7 @@ def compile(
         model,
         out or Path("build") / Path(model).name.split(".")[0],
         target=target,
+        mcu=mcu,
         cycles=cycles,
         schedules=_choices(choices),
         samples=_load_array(vectors, "--vectors") if vectors else None,
@@ -95,6 +105,8 @@ def compile(
         reporter=reporter,
     )
     layer_table(build.graph, build.schedules, f"{build.graph.name}, graph {build.graph.hash[:16]}")
+    if target != "verilog" and mcu != "host":
+        plan_table(build.c)
     print("\n".join(summary(build)))
     checks = build.manifest["checks"]
     if checks:
@@ -155,38 +167,72 @@ def simulate(
 
 @cli.command()
 @click.argument("build", type=Path)
-@click.option("--on", "where", default="host", show_default=True, help="Where the C code runs.")
-@click.option("--samples", type=int, help="How many of the golden vectors (random ones beyond).")
 @click.option(
-    "--sanitize", is_flag=True, help="With the address and undefined behaviour sanitizers."
+    "--on",
+    "where",
+    default="host",
+    show_default=True,
+    help="host (this machine), iss (instruction-set simulator), cv32e40p or cv32e41p (core RTL).",
 )
-def run(build: Path, where: str, samples: int | None, sanitize: bool) -> None:
+@click.option("--samples", type=int, help="How many of the golden vectors (random ones beyond).")
+@click.option("--cores", type=int, help="Of the simulated team [default: all that have an L1].")
+@click.option(
+    "--sanitize", is_flag=True, help="On the host: address and undefined behaviour sanitizers."
+)
+def run(build: Path, where: str, samples: int | None, cores: int | None, sanitize: bool) -> None:
     """Run the C code of BUILD and compare it with the golden model.
+
+    On a simulated core: cycles, instructions and MAC/cycle of every layer. The first run on a
+    core's RTL builds its simulator, once.
 
     \b
     Examples:
       hwgen run build/m
       hwgen run build/m --samples 1000 --sanitize
+      hwgen run build/m --on iss --cores 8
+      hwgen run build/m --on cv32e41p --samples 1
     """
     from .build import Build
+    from .report.mcu import plan_table
     from .report.progress import Console
-    from .report.table import print_table
     from .verification import compare, golden_inputs
 
     loaded = Build.load(build)
     _warn_of_damage(loaded)
     x, expected = _samples(loaded, samples, golden_inputs)
+    if where != "host":
+        if sanitize:
+            raise click.UsageError("--sanitize goes with --on host")
+        _run_on_core(loaded, where, cores, x, expected)
+        return
     with Console().step(f"running {len(x)} samples on {where}"):
-        got = loaded.run(x, where, sanitize=sanitize)
+        got = loaded.run(x, where, cores=cores, sanitize=sanitize)
     compare(loaded.graph, f"C on {where}", x, expected, got, _no_rerun)
-    c = loaded.c
-    print_table(
-        f"{c.model} in C",
-        ("function", "result bytes", "constant bytes"),
-        [(layer.function, layer.result_bytes, layer.constant_bytes) for layer in c.layers],
-    )
-    print(f"arena {c.arena_bytes} bytes, constants {c.constant_bytes} bytes")
+    plan_table(loaded.c)
     print(f"0 of {len(x)} outputs differ")
+
+
+def _run_on_core(loaded, engine: str, cores: int | None, x, expected) -> None:
+    from .report.mcu import run_table
+    from .report.progress import Console
+    from .verification import compare
+
+    with Console().step(f"running {len(x)} samples on {engine}") as progress:
+        got, run = loaded.measure(x, engine, cores=cores, progress=progress)
+    compare(loaded.graph, f"C on {engine}", x, expected, got, _no_rerun)
+    run_table(loaded.c, run, engine)
+    print(f"0 of {len(x)} outputs differ")
+
+
+@cli.command()
+def targets() -> None:
+    """Show what C can be emitted for, and which simulators run it."""
+    from .mcu.target import describe_targets
+    from .report.table import print_table
+
+    titles, rows = describe_targets()
+    print_table("targets", titles, rows)
+    print("A target of your own: --mcu FILE.toml, with extends = NAME and what differs.")
 
 
 @cli.command()

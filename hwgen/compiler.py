@@ -16,6 +16,7 @@ from .ir.graph import Graph
 from .ir.schedule import Schedule
 from .ir.serialize import save_graph
 from .loading import find_source, load
+from .mcu.target import find_target
 from .passes.pipeline import run_passes
 from .passes.schedule import best_cycles, parse_schedule, schedule
 from .report.progress import Silent
@@ -25,6 +26,7 @@ __all__ = ["TARGETS", "compile"]
 
 TARGETS = ("verilog", "c", "all")
 VECTORS = 32  # golden samples of a build
+SIMULATED_MACS = 50_000_000  # of the golden samples on the instruction-set simulator
 SIMULATED_CYCLES = {"verilator": 20_000_000, "icarus": 40_000, "amaranth": 8_000}
 
 
@@ -33,6 +35,7 @@ def compile(
     out: str | Path,
     *,
     target: str = "all",
+    mcu: str | Path = "host",
     cycles: int | None = None,
     schedules: Mapping[str, Schedule | str] | None = None,
     samples=None,
@@ -54,6 +57,9 @@ def compile(
         model is replaced.
     target
         ``verilog``, ``c`` or ``all``.
+    mcu
+        What the C is for: a target's name, or the path of a target file
+        (:mod:`hwgen.mcu.target`).
     cycles
         Most clock cycles between frames: the smallest hardware that meets it is chosen.
     schedules
@@ -86,6 +92,7 @@ def compile(
         raise InvalidInput(
             f"schedules must map layer names to schedules, found {type(schedules).__name__}"
         )
+    machine = find_target(mcu)
     if verify and target != "c":
         simulator = _usable_engine(simulator)
     checks: list[Check] = []
@@ -118,13 +125,14 @@ def compile(
                     _check_verilog(graph, picks, folder, x, expected, simulator, reporter)
                 )
         if target != "verilog":
-            checks += _emit_c(graph, folder, x, expected, verify, reporter)
+            checks += _emit_c(graph, folder, machine, x, expected, verify, reporter)
         write_manifest(
             folder,
             graph,
             picks,
             options={
                 "target": target,
+                "mcu": machine.name,
                 "cycles": cycles,
                 "schedules": {name: str(pick) for name, pick in fixed.items()},
             },
@@ -247,22 +255,50 @@ def _usable_engine(name: str | None) -> str:
     return name
 
 
-def _emit_c(graph, folder, x, expected, verify, reporter) -> list[Check]:
+def _emit_c(graph, folder, machine, x, expected, verify, reporter) -> list[Check]:
     from .mcu.compiler import find_host_compiler
     from .mcu.emit import emit
     from .mcu.host import run_on_host
 
-    with reporter.step("C"):
-        build = emit(graph, folder, samples=x[:8])
+    with reporter.step(f"C for {machine.name}"):
+        build = emit(graph, folder, machine, samples=x[:8])
     if not verify:
         return []
+    checks = []
+    with tempfile.TemporaryDirectory(prefix="hwgen-") as name:
+        scratch = Path(name)
+        try:
+            find_host_compiler()
+        except MissingTool:
+            return []
+        with reporter.step(f"running {len(x)} samples in C on this machine"):
+            got = run_on_host(build, x, sanitize=True)
+            rerun = c_runner(scratch, machine)
+            checks.append(compare(graph, "C (host)", x, expected, got, rerun))
+        if machine.simulators:
+            checks += _check_on_iss(graph, build, machine, x, expected, scratch, reporter)
+    return checks
+
+
+def _check_on_iss(graph, build, machine, x, expected, scratch, reporter) -> list[Check]:
+    """The same on the instruction-set simulator, if the cross compiler is here."""
+    from .mcu.cross import find_cross_compiler
+    from .sim.riscv.models import run_on_core
+
     try:
-        find_host_compiler()
-    except MissingTool:
+        find_cross_compiler(machine)
+    except MissingTool as error:
+        reporter.note(f"not run on the instruction-set simulator: {error}")
         return []
-    with (
-        reporter.step(f"running {len(x)} samples in C on this machine"),
-        tempfile.TemporaryDirectory(prefix="hwgen-") as scratch,
-    ):
-        got = run_on_host(build, x, sanitize=True)
-        return [compare(graph, "C (host)", x, expected, got, c_runner(Path(scratch)))]
+    macs = sum(layer.macs for layer in build.layers)
+    count = max(1, min(len(x), SIMULATED_MACS // max(1, macs)))
+    with reporter.step(f"running {count} samples on the instruction-set simulator"):
+        got, _ = run_on_core(build, x[:count])
+
+        def rerun(part: Graph, x: np.ndarray) -> np.ndarray:
+            from .mcu.emit import emit
+
+            return run_on_core(emit(part, scratch / f"{part.output}_iss", machine), x)[0]
+
+        form = f"C ({machine.name}, iss)"
+        return [compare(graph, form, x[:count], expected[:count], got, rerun)]

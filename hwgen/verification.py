@@ -106,12 +106,12 @@ def verilog_runner(schedules: Mapping[str, Schedule], scratch: Path, engine) -> 
     return run
 
 
-def c_runner(scratch: Path) -> Runner:
-    """Emits, compiles and runs the C of a part of a graph."""
+def c_runner(scratch: Path, target="host") -> Runner:
+    """Emits, compiles and runs the C of a part of a graph, for a target, on this machine."""
     from .mcu.emit import emit
     from .mcu.host import run_on_host
 
     def run(part: Graph, x: np.ndarray) -> np.ndarray:
-        return run_on_host(emit(part, scratch / f"{part.output}_c"), x)
+        return run_on_host(emit(part, scratch / f"{part.output}_c", target), x)
 
     return run

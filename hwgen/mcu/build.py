@@ -59,8 +59,9 @@ class Layer:
         Products that it sums up.
     tile
         Rows, columns and channels of a full tile; None where layers are not cut.
-    tiles, l1_bytes, dma_bytes
-        How many there are, fast memory that they take, bytes moved between the memories.
+    tiles, l1_bytes, l3_bytes, dma_bytes
+        How many there are, fast memory that they take, weights in external memory, bytes moved
+        between L1 and L2.
     cycles
         Estimated, with transfers; 0 where nobody knows.
     """
@@ -74,6 +75,7 @@ class Layer:
     tile: tuple[int, int, int] | None = None
     tiles: int = 1
     l1_bytes: int = 0
+    l3_bytes: int = 0
     dma_bytes: int = 0
     cycles: int = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +13,7 @@ from ..errors import Unsupported
 from .build import CBuild, Port
 from .compiler import CompilerFailed, run_compiler
 from .cross import compile_source, find_cross_compiler
+from .elf import function_sizes
 from .target import ENGINE_ISA, Target, load_target
 from .templates import TEMPLATES, read_kernel
 
@@ -20,6 +22,7 @@ __all__ = [
     "END",
     "STACK_OVERFLOW",
     "Source",
+    "code_bytes",
     "engine_isa",
     "link",
     "link_many",
@@ -92,11 +95,17 @@ def link(
     try:
         return _link([(build, ALL)], target, folder, isa, options)
     except CompilerFailed as error:
-        for memory, size in (("L1", target.l1), ("L2", target.l2), ("L3", target.l3)):
+        stacks = f"{target.cores} stack{'s' * (target.cores > 1)} of {target.stack}"
+        rest = "" if target.l1 else f" and {stacks}"
+        for memory, size, beside in (
+            ("L1", target.l1, stacks),
+            ("L2", target.l2, f"its code, constants, input and output{rest}"),
+            ("L3", target.l3, "its weights"),
+        ):
             if f"{memory} is full" in str(error):
                 raise Unsupported(
                     f"model {build.model} does not fit {memory} of target {target.name}, "
-                    f"{size} bytes with {target.cores} stacks of {target.stack}"
+                    f"{size} bytes with {beside}"
                 ) from None
         raise
 
@@ -124,6 +133,22 @@ def link_many(
         names = ", ".join(sorted(target.name for target in targets))
         raise Unsupported(f"models of one program must be for one target, not for {names}")
     return _link(jobs, replace(targets.pop(), l2=MANY_L2), folder, isa, options)
+
+
+def code_bytes(build: CBuild, engine: str, options: tuple[str, ...] = (LEVEL,)) -> dict[str, int]:
+    """Bytes of machine code of every function of the model, as an engine runs it."""
+    target = load_target(build.target, build.folder)
+    isa = engine_isa(target, engine)
+    sizes: dict[str, int] = {}
+    with tempfile.TemporaryDirectory(prefix="hwgen-") as name:
+        folder = Path(name)
+        (folder / "hwgen_port.h").write_text(read_kernel(f"{PORT}/hwgen_port.h"), encoding="utf-8")
+        port = ("-include", str(folder / "hwgen_port.h"))
+        path = folder / "model.o"
+        for source in build.sources:
+            compile_source(target, source, path, build.folder, isa, (*options, *port))
+            sizes |= function_sizes(path.read_bytes())
+    return sizes
 
 
 def sample_bytes(builds: Sequence[CBuild]) -> tuple[int, int]:

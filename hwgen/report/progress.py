@@ -18,6 +18,9 @@ class Reporter(Protocol):
     def step(self, text: str):
         """A context manager; gives a callback of (done, total) to call now and then."""
 
+    def note(self, text: str) -> None:
+        """Something that the user should know, such as what is left out."""
+
 
 class Silent:
     """Says nothing."""
@@ -25,6 +28,9 @@ class Silent:
     @contextmanager
     def step(self, text: str) -> Iterator[Progress]:
         yield lambda done, total: None
+
+    def note(self, text: str) -> None:
+        pass
 
 
 class Console:
@@ -54,3 +60,6 @@ class Console:
                 task = bar.add_task(text, total=None)
                 yield lambda done, total: bar.update(task, completed=done, total=total)
         self._console.print(f"  {text} [dim]{time.monotonic() - begin:.1f} s[/dim]")
+
+    def note(self, text: str) -> None:
+        self._console.print(f"  {text}")

@@ -12,6 +12,13 @@
 
 _Static_assert(sizeof(int) >= 4, "emitted C counts and multiplies in int, which must have 32 bits");
 
+/* A layer stays a function of its own: profiles and traps name it, sizes are its own. */
+#if defined(__GNUC__)
+#define HWGEN_LAYER __attribute__((noinline)) static
+#else
+#define HWGEN_LAYER static
+#endif
+
 /* Before a loop that must vanish, so that what it indexes can stay in registers. */
 #if defined(__clang__)
 #define HWGEN_UNROLL _Pragma("clang loop unroll(full)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +29,14 @@ from hwgen.mcu.target import Dma, Target, load_target
 from .engine import LIMIT, Progress, run_program
 from .machine import CoreRun, Machine
 
-__all__ = ["Inference", "inferences", "machine_for", "run_many_on_core", "run_on_core"]
+__all__ = [
+    "Inference",
+    "inferences",
+    "layer_times",
+    "machine_for",
+    "run_many_on_core",
+    "run_on_core",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,23 @@ def inferences(run: CoreRun) -> list[Inference]:
     return [
         Inference(end.cycle - begin.cycle, end.instret - begin.instret)
         for begin, end in zip((m for m in run.marks if m.id == BEGIN), ends, strict=True)
+    ]
+
+
+def layer_times(run: CoreRun, layers: int) -> list[Inference]:
+    """What every layer took in the last inference of a run with ``profile``.
+
+    Parameters
+    ----------
+    layers
+        Of the model: it passes profile point 0 when it starts, and i after its layer i.
+    """
+    points = [mark for mark in run.marks if mark.core == 0 and mark.id <= layers][-layers - 1 :]
+    if [point.id for point in points] != list(range(layers + 1)):
+        raise RunFailed(f"the program must pass profile points 0 to {layers} in order")
+    return [
+        Inference(after.cycle - before.cycle, after.instret - before.instret)
+        for before, after in itertools.pairwise(points)
     ]
 
 
