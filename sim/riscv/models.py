@@ -97,9 +97,10 @@ def run_on_core(
     target = load_target(build.target, build.folder)
     isa = engine_isa(target, engine)
     machine = machine_for(target, isa, cores)
+    samples = _samples([(build, x)])
     with tempfile.TemporaryDirectory(prefix="hwgen-") as folder:
         program = link(build, Path(folder), isa, profile)
-        run = _run([(build, x)], program, machine, engine, progress, limit)
+        run = _run([(build, x)], samples, program, machine, engine, progress, limit)
     return _outputs([(build, x)], run)[0], run
 
 
@@ -121,9 +122,10 @@ def run_many_on_core(
     target = load_target(first.target, first.folder)
     isa = engine_isa(target, engine)
     machine = replace(machine_for(target, isa, cores), l2_bytes=MANY_L2)
+    samples = _samples(jobs)
     with tempfile.TemporaryDirectory(prefix="hwgen-") as folder:
         program = link_many([(build, len(x)) for build, x in jobs], Path(folder), isa)
-        run = _run(jobs, program, machine, engine, None, LIMIT)
+        run = _run(jobs, samples, program, machine, engine, None, LIMIT)
     return _outputs(jobs, run)
 
 
@@ -190,31 +192,36 @@ def layer_times(run: CoreRun, layers: int) -> list[Inference]:
 Job = tuple[CBuild, np.ndarray]
 
 
+def _samples(jobs: Sequence[Job]) -> bytes:
+    """The samples of all models, each with the size of the largest."""
+    width, _ = sample_bytes([build for build, _ in jobs])
+    parts = []
+    for build, x in jobs:
+        rows = np.zeros((len(x), width), dtype=np.uint8)
+        values = np.frombuffer(to_bytes(build.input, x), dtype=np.uint8)
+        rows[:, : _bytes(build.input)] = values.reshape(len(x), _bytes(build.input))
+        parts.append(rows.tobytes())
+    return b"".join(parts)
+
+
 def _run(
     jobs: Sequence[Job],
+    samples: bytes,
     program: Path,
     machine: Machine,
     engine: str,
     progress: Progress | None,
     limit: int,
 ) -> CoreRun:
-    """Run a program of models over their samples, all passed with the size of the largest."""
+    """Run a program of models over their samples."""
     if engine == "cv32e41p" and is_compressed(program.read_bytes()):
         raise Unsupported(
             "cv32e41p runs no compressed code, since its c.jal is broken; the compiler of the "
             "target must be told so, as by -march=rv32im"
         )
-    inputs, outputs = sample_bytes([build for build, _ in jobs])
-    samples = []
-    for build, x in jobs:
-        rows = np.zeros((len(x), inputs), dtype=np.uint8)
-        values = np.frombuffer(to_bytes(build.input, x), dtype=np.uint8)
-        rows[:, : _bytes(build.input)] = values.reshape(len(x), _bytes(build.input))
-        samples.append(rows.tobytes())
     count = sum(len(x) for _, x in jobs)
-    run = run_program(
-        program, machine, engine, b"".join(samples), count, inputs, outputs, progress, limit
-    )
+    sizes = sample_bytes([build for build, _ in jobs])
+    run = run_program(program, machine, engine, samples, count, *sizes, progress, limit)
     if run.exit_code == STACK_OVERFLOW:
         raise RunFailed("a core's stack overflowed; give the target more with memory.stack")
     if run.exit_code:
