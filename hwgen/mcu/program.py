@@ -143,7 +143,7 @@ def code_bytes(build: CBuild, engine: str, options: tuple[str, ...] = (LEVEL,)) 
     with tempfile.TemporaryDirectory(prefix="hwgen-") as name:
         folder = Path(name)
         (folder / "hwgen_port.h").write_text(read_kernel(f"{PORT}/hwgen_port.h"), encoding="utf-8")
-        port = ("-include", str(folder / "hwgen_port.h"))
+        port = (f"-I{folder}",)
         path = folder / "model.o"
         for source in build.sources:
             compile_source(target, source, path, build.folder, isa, (*options, *port))
