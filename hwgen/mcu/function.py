@@ -40,7 +40,6 @@ _LOCALS = (
     *("x", "y", "z", "a", "b", "w", "p", "q", "v", "n", "t", "acc", "best", "sum", "byte"),
     *("i", "i0", "i1", "j", "j0", "j1", "k", "o", "r", "c", "top", "left", "length", "count"),
     *("column", "columns", "constants", "copied", "part", "pixel", "pixels", "scratch", "weights"),
-    "by_pixels",
 )
 
 

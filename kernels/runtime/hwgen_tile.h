@@ -25,10 +25,29 @@ static inline hwgen_range hwgen_part(int n, int multiple)
     return (hwgen_range){first, hwgen_min_i32(first + each, n)};
 }
 
-/* The same, or all items for every core. */
-static inline hwgen_range hwgen_part_if(int is_shared, int n, int multiple)
+/* A core's share of pixels by blocks of channels. */
+typedef struct hwgen_area {
+    hwgen_range pixels, blocks;
+} hwgen_area;
+
+/* This core's: the cores share pixels in multiples of some and, where these are few, blocks. */
+static inline hwgen_area hwgen_part_of_area(int pixels, int multiple, int blocks)
 {
-    return is_shared ? hwgen_part(n, multiple) : (hwgen_range){0, n};
+    const int cores = hwgen_cores();
+    if (cores == 1) {
+        return (hwgen_area){{0, pixels}, {0, blocks}};
+    }
+    const int groups = (pixels + multiple - 1) / multiple;
+    const int rows = hwgen_min_i32(groups, cores);
+    const int columns = cores / rows;
+    const int row = hwgen_core() % rows;
+    const int column = hwgen_core() / rows;
+    const int tall = (groups + rows - 1) / rows * multiple;
+    const int wide = (blocks + columns - 1) / columns;
+    const int top = hwgen_min_i32(row * tall, pixels);
+    const int left = hwgen_min_i32(column * wide, blocks);
+    return (hwgen_area){{top, hwgen_min_i32(top + tall, pixels)},
+                        {left, hwgen_min_i32(left + wide, blocks)}};
 }
 
 /* What a kernel computes of a layer: a box of the output, with the part of the input it needs. */
