@@ -107,12 +107,14 @@ class Program:
 
         Elements of one size may: signed and unsigned forms of a type may alias in C. Of
         different sizes, only bytes may lie over wider elements, since character types may alias
-        anything; element i of the output must not reach unread input.
+        anything; element i of the output must not reach unread input, which takes a core that
+        goes through the elements in order: neither a team nor tiles do.
         """
         if stage.kernel and not find_renderer(stage.kernel.op, self.target).in_place:
             return False
         out, into = stage.output.ctype.bytes, x.ctype.bytes
-        return stage.output.type.size == x.type.size and (out == into or out == 1)
+        in_order = self.target.cores == 1 and not self.target.l1
+        return stage.output.type.size == x.type.size and (out == into or (out == 1 and in_order))
 
 
 def group(graph: Graph, target: Target) -> Program:
