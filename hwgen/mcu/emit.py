@@ -104,7 +104,7 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         "arms": [isa for isa in (machine.isa, machine.sdk_isa) if isa not in ("", "plain")],
         "sources": build.sources,
         "is_team": machine.cores > 1 or machine.l1 > 0,
-        "profiles": not machine.is_host,
+        "profiles": not machine.is_host and machine.cores == 1 and not machine.l1,
         **_body(functions, program, arena, tilings),
         "samples": len(x),
         "inputs": x.reshape(len(x), -1),

@@ -50,6 +50,15 @@ static inline hwgen_area hwgen_part_of_area(int pixels, int multiple, int blocks
                         {left, hwgen_min_i32(left + wide, blocks)}};
 }
 
+/* Every core of the team has done its share of a layer: a profile point. */
+static inline void hwgen_layer_done(int number)
+{
+    hwgen_barrier();
+    if (hwgen_core() == 0) {
+        hwgen_mark(number);
+    }
+}
+
 /* What a kernel computes of a layer: a box of the output, with the part of the input it needs. */
 typedef struct hwgen_tile {
     int32_t rows, columns, channels; /* of the output */
@@ -67,7 +76,7 @@ typedef struct hwgen_move {
     uint32_t fresh;  /* 0: it is there already */
 } hwgen_move;
 
-/* Starts the transfers of a box and returns the ticket of the last one; `ticket` if there is none. */
+/* Starts the transfers of a box; returns the last one's ticket, or `ticket` if there is none. */
 static inline unsigned hwgen_move_in(void *l1, const void *l2, const hwgen_move *move,
                                      unsigned ticket)
 {

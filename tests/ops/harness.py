@@ -6,6 +6,7 @@ in plain Python loops and the layer that trains it; :class:`OpTests` does the re
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,12 +21,16 @@ from hypothesis import strategies as st
 from hwgen.errors import HwgenError
 from hwgen.ir import Graph, GraphBuilder, Op, Schedule, Type
 from hwgen.ir.serialize import from_json, to_json
+from hwgen.mcu import tiling
 from hwgen.mcu.emit import emit as emit_c
 from hwgen.mcu.host import run_many_on_host
+from hwgen.mcu.target import find_target
+from hwgen.mcu.tiling import random_tiling
 from hwgen.rtl.design import Design
 from hwgen.rtl.emit import emit as emit_verilog
 from hwgen.rtl.network import Network
 from hwgen.sim import protocol_check, simulator
+from hwgen.sim.riscv.models import run_many_on_core
 
 __all__ = ["HARDWARE", "Case", "Hardware", "OpTests", "drawn", "emit_hardware", "samples"]
 
@@ -34,6 +39,8 @@ MODELS = 12  # random torch models
 COMPILED = 6  # drawn instances for C
 HARDWARE = 3  # drawn instances for Verilog, apart from the corner cases
 FRAMES = 6  # samples through hardware
+SIMULATED = 8  # samples through a simulated core
+RISCV = ("rv32imc", "cv32e40p", "gap8")
 # Which of the designs an engine runs, and for how many cycles a frame at most: together all of
 # them, and the slower an engine, the fewer and shorter ones.
 SHARES = {
@@ -123,6 +130,16 @@ class Hardware:
         if missing:
             pytest.skip(missing)
         protocol_check(self.design, simulator_, x, self.graph.run(x), seed=len(self.schedules))
+
+
+def cut_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let layers be cut at random, where they need not be cut at all."""
+    rng = random.Random(0)
+
+    def tile(work, memory, where="layer", chunk=None):
+        return random_tiling(work, memory, rng)
+
+    monkeypatch.setattr(tiling, "tile", tile)
 
 
 def spread(schedules: Sequence[Schedule], count: int, start: int) -> list[Schedule]:
@@ -255,6 +272,31 @@ class OpTests:
         for want, got, (build, _) in zip(
             expected, run_many_on_host(jobs, sanitize=True), jobs, strict=True
         ):
+            assert np.array_equal(got, want), build.folder
+
+    @pytest.mark.parametrize("target", RISCV)
+    def test_riscv_equals_run(self, tmp_path, target, monkeypatch):
+        """On the instruction-set simulator: every arm, one core or a team, whole or in tiles."""
+        pytest.importorskip("ziglang")
+        cut_anywhere(monkeypatch)
+        self._check_on_cores(tmp_path, target, "iss", SIMULATED)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("target", ["cv32e40p", "gap8"])
+    def test_core_equals_run(self, tmp_path, target, monkeypatch):
+        """On the RTL of a core."""
+        pytest.importorskip("ziglang")
+        cut_anywhere(monkeypatch)
+        self._check_on_cores(tmp_path, target, find_target(target).simulators[-1], 2)
+
+    def _check_on_cores(self, folder: Path, target: str, engine: str, count: int) -> None:
+        jobs, expected = [], []
+        for at, case in enumerate(drawn(type(self), COMPILED)):
+            graph, x = case.graph(), samples(case.x, count)
+            jobs.append((emit_c(graph, folder / str(at), target), x))
+            expected.append(graph.run(x))
+        results = run_many_on_core(jobs, engine, find_target(target).cores)
+        for want, got, (build, _) in zip(expected, results, jobs, strict=True):
             assert np.array_equal(got, want), build.folder
 
     def test_torch_equals_run(self):
