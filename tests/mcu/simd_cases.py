@@ -1,0 +1,269 @@
+"""Cases of the intrinsics and of the micro-kernels in C, and what they must yield by numpy.
+
+One program holds all cases of an arm; it runs on this machine or on a simulated core.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.mcu.compiler import WARNINGS, find_host_compiler
+from hwgen.mcu.intrinsics import INTRINSICS, render_simd
+from hwgen.mcu.micro_kernels import DOTS, render_dot
+from hwgen.mcu.program import Source, link_sources
+from hwgen.mcu.target import find_target
+from hwgen.mcu.templates import read_kernel
+from hwgen.mcu.weights import block_rows
+
+STUBS = Path(__file__).with_name("greenwaves_stubs.h")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A piece of C that stores 32-bit results through ``out``, and what they must be.
+
+    Attributes
+    ----------
+    name
+        For people.
+    text
+        A block of statements; ``out[i]`` are its results.
+    expected
+        int64, one axis.
+    """
+
+    name: str
+    text: str
+    expected: np.ndarray
+
+
+def array(ctype: str, name: str, values) -> str:
+    """A constant array at a multiple of 16."""
+    numbers = ", ".join(
+        "(-2147483647 - 1)" if v == -(1 << 31) else str(v) for v in np.ravel(values).tolist()
+    )
+    return f"static const _Alignas(16) {ctype} {name}[] = {{{numbers}}};\n"
+
+
+def lanes(x: np.ndarray, bits: int, signed: bool) -> np.ndarray:
+    """Lanes of 32-bit words, along a new last axis."""
+    fields = np.stack([x >> (bits * i) & ((1 << bits) - 1) for i in range(32 // bits)], axis=-1)
+    return fields - (fields >> (bits - 1) << bits) if signed else fields
+
+
+def words(fields: np.ndarray) -> np.ndarray:
+    """The words of byte lanes, of which the low 8 bits count."""
+    return ((fields & 0xFF) << (8 * np.arange(4))).sum(axis=-1)
+
+
+def _dot(signed_x: bool, signed_w: bool, bits: int = 8):
+    return lambda *a: (
+        (a[0] if len(a) == 3 else 0)
+        + (lanes(a[-2], bits, signed_x) * lanes(a[-1], bits, signed_w)).sum(axis=-1)
+    )
+
+
+def _lane_by_lane(function, signed: bool):
+    return lambda a, b: words(function(lanes(a, 8, signed), lanes(b, 8, signed)))
+
+
+def _shuffle(low, high, order):
+    pool = np.concatenate([lanes(low, 8, False), lanes(high, 8, False)], axis=-1)
+    return words(np.take_along_axis(pool, lanes(order, 8, False) & 7, axis=-1))
+
+
+MODELS = {
+    "min_i32": np.minimum,
+    "max_i32": np.maximum,
+    "clip_signed": lambda x, hi: np.clip(x, -hi - 1, hi),
+    "clip_unsigned": lambda x, hi: np.clip(x, 0, hi),
+    "round_shift_i32": lambda x, n: (x + ((1 << n) >> 1)) >> n,
+    "count_ones": lambda x: lanes(x, 1, False).sum(axis=-1),
+    "mac": lambda acc, x, w: acc + x * w,
+    "dot_s8_s8": _dot(True, True),
+    "dot_u8_s8": _dot(False, True),
+    "dot_u8_u8": _dot(False, False),
+    "sdot_s8_s8": _dot(True, True),
+    "sdot_u8_s8": _dot(False, True),
+    "sdot_u8_u8": _dot(False, False),
+    "sdot_s16_s16": _dot(True, True, 16),
+    "min_s8": _lane_by_lane(np.minimum, True),
+    "min_u8": _lane_by_lane(np.minimum, False),
+    "max_s8": _lane_by_lane(np.maximum, True),
+    "max_u8": _lane_by_lane(np.maximum, False),
+    "shift_left_s8": lambda x, n: words(lanes(x, 8, False) << n[:, None]),
+    "shift_right_s8": lambda x, n: words(lanes(x, 8, True) >> n[:, None]),
+    "shuffle": _shuffle,
+}
+"""What every intrinsic computes, on int64."""
+
+EXTREME_WORDS = (0, 0xFFFFFFFF, 0x80808080, 0x7F7F7F7F, 0x80008000, 0x00FF7F80, 0x01234567)
+EXTREME_INTEGERS = (0, 1, -1, 127, 128, -128, -129, (1 << 31) - 1, -(1 << 31))
+
+
+def operands(name: str, parameter: str, ctype: str, rng) -> np.ndarray:
+    """Values for a parameter of an intrinsic: extremes of its legal range among random ones."""
+    size = 64
+    if parameter == "shift":
+        return rng.integers(0, 31 if name == "round_shift_i32" else 8, size)
+    if parameter == "hi" and name.startswith("clip"):
+        bounds = [0, 1, 127, 255, (1 << 31) - 1]
+        return np.concatenate([rng.choice(bounds, 48), rng.integers(0, 1 << 31, size - 48)])
+    if name == "mac" and parameter != "acc":
+        return rng.integers(-(1 << 14), 1 << 14, size)
+    if parameter == "acc" or name == "round_shift_i32":  # the sum must fit 32 bits
+        return rng.integers(-(1 << 30), 1 << 30, size)
+    if name == "sdot_s16_s16":  # two products of 2^28 beside the accumulator
+        low, high = rng.integers(-(1 << 14), (1 << 14) + 1, (2, size)) & 0xFFFF
+        return low | high << 16
+    extremes = EXTREME_WORDS if ctype == "uint32_t" else EXTREME_INTEGERS
+    low, high = (0, 1 << 32) if ctype == "uint32_t" else (-(1 << 31), 1 << 31)
+    drawn = rng.integers(low, high, size - 32)
+    return np.concatenate([rng.choice(extremes, 32), drawn])
+
+
+def intrinsic_cases() -> list[Case]:
+    rng = np.random.default_rng(1)
+    cases = []
+    for name, row in INTRINSICS.items():
+        values = [operands(name, p, c, rng) for p, c in row.parameters.items()]
+        text = "".join(
+            array(ctype, f"p{i}", v)
+            for i, (ctype, v) in enumerate(zip(row.parameters.values(), values, strict=True))
+        )
+        call = f"hwgen_{name}({', '.join(f'p{i}[i]' for i in range(len(values)))})"
+        text += f"for (int i = 0; i < {len(values[0])}; i++) {{ out[i] = (uint32_t){call}; }}\n"
+        cases.append(Case(name, text, MODELS[name](*values)))
+    four = rng.integers(-(1 << 31), 1 << 31, (4, 8))
+    text = "".join(array("int32_t", f"p{i}", v) for i, v in enumerate(four))
+    text += "for (int i = 0; i < 8; i++) { out[i] = hwgen_pack(p0[i], p1[i], p2[i], p3[i]); }\n"
+    cases.append(Case("pack", text, words(four.T)))
+    data = rng.integers(0, 256, 20)
+    text = array("uint8_t", "p", data)
+    text += "for (int i = 0; i < 17; i++) { out[i] = hwgen_load(p + i); }\n"
+    cases.append(Case("load", text, np.array([words(data[i : i + 4]) for i in range(17)])))
+    return cases
+
+
+def dot_cases() -> list[Case]:
+    """Every micro-kernel with few and with many products, tails, strides and extreme operands."""
+    rng = np.random.default_rng(2)
+    cases = []
+    for d in DOTS:
+        half = 1 << (d.bits - 1)
+        lo, hi = (0, 255) if d.unsigned else (-128, 127)
+        for k, extreme in ((1, False), (2 * d.step + 5, False), (3 * d.step, True)):
+            steps = -(-k // d.step)
+            stride = steps * d.step + 4 * int(rng.integers(0, 3))
+            w = rng.integers(-half, half, (d.channels, k))
+            x = rng.integers(lo, hi + 1, (d.pixels, stride))
+            if extreme:
+                w[:], x[:] = -half, rng.choice([lo, hi], x.shape)
+            bias = rng.integers(-(1 << 24), 1 << 24, d.channels)
+            text = array("int32_t", "bias", bias)
+            text += array(
+                "int8_t" if d.bits == 8 else "uint8_t", "w", block_rows(w, d.bits, d.channels)
+            )
+            text += array("uint8_t" if d.unsigned else "int8_t", "x", x)
+            sizes = f"{stride}, {steps}" if d.pixels > 1 else f"{steps}"
+            text += f"{d.name}((int32_t *)out, bias, w, x, {sizes});\n"
+            expected = bias[:, None] + w @ x[:, :k].T
+            cases.append(Case(f"{d.name} of {k}", text, expected.ravel()))
+    return cases
+
+
+def copy_cases() -> list[Case]:
+    """Runs of all lengths and alignments: the bytes around them must stay as they are."""
+    rng = np.random.default_rng(3)
+    source = rng.integers(0, 256, 64)
+    cases = []
+    for to in range(4):
+        lengths = [*range(0, 22), 33]
+        for start in range(4):
+            text, expected = array("uint8_t", "source", source), []
+            text += "static _Alignas(4) uint8_t room[40];\n"
+            for i, n in enumerate(lengths):
+                text += "for (int i = 0; i < 40; i++) { room[i] = 0xa5; }\n"
+                call = "hwgen_copy(room + 1 + {0}, source + {1}, {2});\n"
+                if start == 3 and i % 2:
+                    call = "hwgen_zero(room + 1 + {0}, {2});\n"
+                text += call.format(to, start, n)
+                text += (
+                    "for (int i = 0; i < 10; i++) {"
+                    f" out[{10 * i} + i] = hwgen_load(room + 4 * i); }}\n"
+                )
+                room = np.full(40, 0xA5)
+                room[1 + to : 1 + to + n] = 0 if "zero" in call else source[start : start + n]
+                expected.append(words(room.reshape(-1, 4)))
+            cases.append(Case(f"copy {start} to {to}", text, np.concatenate(expected)))
+    return cases
+
+
+def all_cases() -> list[Case]:
+    return [*intrinsic_cases(), *dot_cases(), *copy_cases()]
+
+
+def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> None:
+    """``cases.c`` and the headers: ``run_cases`` fills the array ``results``."""
+    total = sum(len(case.expected) for case in cases)
+    text = '#include <stdint.h>\n#include "hwgen_runtime.h"\n#include "hwgen_dot.h"\n'
+    text += f"uint32_t results[{total}];\n"
+    calls, at = [], 0
+    for i, case in enumerate(cases):
+        text += f"/* {case.name} */\nstatic void case_{i}(uint32_t *out)\n{{\n{case.text}}}\n"
+        calls.append(f"    case_{i}(results + {at});\n")
+        at += len(case.expected)
+    text += "void run_cases(void);\nvoid run_cases(void)\n{\n" + "".join(calls) + "}\n"
+    (folder / "cases.c").write_text(text)
+    (folder / "hwgen_simd.h").write_text(render_simd() if simd is None else simd)
+    (folder / "hwgen_dot.h").write_text(render_dot())
+    (folder / "hwgen_runtime.h").write_text(read_kernel("runtime/hwgen_runtime.h"))
+
+
+def run_on_host(folder: Path, cases: list[Case], flags: tuple[str, ...]) -> np.ndarray:
+    """The results of this machine, with sanitizers on."""
+    write_program(folder, cases)
+    (folder / "main.c").write_text(
+        "#include <stdint.h>\n#include <stdio.h>\n"
+        f"extern uint32_t results[{sum(len(c.expected) for c in cases)}];\n"
+        "void run_cases(void);\n"
+        "int main(void)\n{\n    run_cases();\n"
+        "    return fwrite(results, sizeof results, 1, stdout) != 1;\n}\n"
+    )
+    sanitize = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    command = [*find_host_compiler(), *WARNINGS, "-O0", *sanitize, *flags]
+    subprocess.run([*command, "-o", "cases", "cases.c", "main.c"], cwd=folder, check=True)
+    done = subprocess.run([folder / "cases"], capture_output=True, check=True)
+    return np.frombuffer(done.stdout, dtype=np.uint32)
+
+
+def link_for_core(folder: Path, cases: list[Case], target: str, simd: str | None = None) -> Path:
+    """The program for a simulated core, which hands in ``results`` as its only output."""
+    write_program(folder, cases, simd)
+    total = sum(len(c.expected) for c in cases)
+    (folder / "main.c").write_text(
+        f"extern uint32_t results[{total}];\nvoid run_cases(void);\n"
+        "int main(void)\n{\n    (void)*hwgen_register(HWGEN_HOST_NEXT);\n"
+        "    run_cases();\n    hwgen_ordered();\n"
+        "    *hwgen_register(HWGEN_HOST_OUT) = (uint32_t)(uintptr_t)results;\n    return 0;\n}\n"
+    )
+    sources = [Source(name, folder) for name in ("cases.c", "main.c")]
+    made = folder / "made"
+    made.mkdir()
+    return link_sources(sources, find_target(target), made)
+
+
+def differing(cases: list[Case], results: np.ndarray) -> list[str]:
+    """Names of the cases with a wrong result."""
+    wrong, at = [], 0
+    for case in cases:
+        part = results[at : at + len(case.expected)]
+        if (part != (case.expected & 0xFFFFFFFF)).any():
+            wrong.append(case.name)
+        at += len(case.expected)
+    assert at == len(results)
+    return wrong
