@@ -30,6 +30,8 @@ class Program:
 
     def symbol(self, address: int) -> str:
         """The function or label at or before ``address``, such as ``main+0x12``; or nothing."""
+        if not any(start <= address < start + len(data) for start, data in self.segments):
+            return ""
         index = bisect_right(self.symbols, address, key=lambda symbol: symbol[0]) - 1
         if index < 0:
             return ""
