@@ -7,7 +7,7 @@
 #define HWGEN_LOOPS_H
 
 #include "core.h"
-#include "decode_pulp.h"
+#include "decoder.h"
 
 enum { LOOP_START_SET = 1, LOOP_STOP_SET = 2, SHORTEST_LOOP = 3 };
 

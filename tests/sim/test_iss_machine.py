@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_barrier_lets_all_pass_at_once(engine, cores):
     run = run_case("barrier", Machine(cores=cores, **SIZES), engine)
     arrivals = [mark.cycle for mark in run.marks[:cores]]
     assert [mark.core for mark in run.marks[:cores]] == list(range(cores))
-    assert all(90 <= b - a <= 110 for a, b in zip(arrivals, arrivals[1:]))
+    assert all(90 <= b - a <= 110 for a, b in pairwise(arrivals))
     assert {mark.cycle - arrivals[-1] for mark in run.marks[cores:]} == {2}
     assert run.waits[0] >= 100 * (cores - 1) - 10
 
@@ -56,7 +57,7 @@ def test_cores_at_banks_of_their_own_do_not_wait(engine):
     _needs(engine)
     run = run_case("own_banks", Machine(cores=4, **SIZES), engine)
     alone = run_case("own_banks", Machine(cores=1, **SIZES), engine)
-    took = {b.cycle - a.cycle for a, b in zip(run.marks[:4], run.marks[4:])}
+    took = {b.cycle - a.cycle for a, b in zip(run.marks[:4], run.marks[4:], strict=True)}
     assert took == {alone.marks[1].cycle - alone.marks[0].cycle}
     assert max(run.conflicts) <= 3  # before the barrier, in L2
 
@@ -173,7 +174,9 @@ def test_cycles_of_transfers(engine):
     }
     run = run_case("dma", Machine(**SIZES), engine, list(expected), output_bytes=DUMP)
     program = 1 + 6 * 3 + 1  # from the mark to the start; and from the wait to the next mark
-    cycles = [b.cycle - a.cycle - program for a, b in zip(run.marks[::2], run.marks[1::2])]
+    cycles = [
+        b.cycle - a.cycle - program for a, b in zip(run.marks[::2], run.marks[1::2], strict=True)
+    ]
     assert cycles == list(expected.values())
     assert run.dma_cycles == sum(expected.values())
 
@@ -191,7 +194,7 @@ def test_queue_of_transfers(engine):
     _needs(engine)
     run = run_case("dma_many", Machine(dma_setup=500, **SIZES), engine)
     assert run.exit_code == 20
-    gaps = [b.cycle - a.cycle for a, b in zip(run.marks, run.marks[1:])]
+    gaps = [b.cycle - a.cycle for a, b in pairwise(run.marks)]
     assert max(gaps[:16]) < 10
     assert gaps[16] > 350
     assert all(495 <= gap <= 505 for gap in gaps[17:19])
