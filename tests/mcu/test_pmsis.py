@@ -14,6 +14,7 @@ import pytest
 
 import hwgen.kernels
 from hwgen.mcu.compiler import WARNINGS, find_host_compiler
+from hwgen.mcu.intrinsics import render_simd
 from hwgen.mcu.templates import TEMPLATES, initializer
 
 HERE = Path(__file__).parent / "pmsis"
@@ -101,6 +102,7 @@ def model(tmp_path_factory) -> types.SimpleNamespace:
     (folder / "tiled_weights.h").write_text(
         f"static const int8_t weights[{weights.size}] = {initializer(weights.reshape(-1))};\n"
     )
+    (folder / "hwgen_simd.h").write_text(render_simd())
     (folder / "tiled_l3.bin").write_bytes(weights.astype(np.int8).tobytes())
     for name, l3_bytes in (("gap_main.c", 0), ("gap_main_l3.c", weights.size)):
         text = TEMPLATES.get_template("targets/pmsis/gap_main.c.j2").render(
@@ -111,6 +113,8 @@ def model(tmp_path_factory) -> types.SimpleNamespace:
             samples=len(x),
             inputs=x.reshape(len(x), -1),
             outputs=y,
+            stack=1024,
+            l1_bytes=2048,
             l3_bytes=l3_bytes,
             l3_file="tiled_l3.bin",
         )

@@ -61,7 +61,7 @@ int main(void)
     l1 = pi_cl_l1_malloc(&cluster, 4096);
     pi_cluster_task(&task, on_core_0, NULL);
 #ifdef STACKS
-    task.stack_size = 61 * 1024;
+    task.stack_size = 52 * 1024 + 10000;
 #endif
     pi_cluster_send_task_to_cl(&cluster, &task);
     return 0;

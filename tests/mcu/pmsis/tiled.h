@@ -7,6 +7,7 @@
 #define TILED_ARENA_BYTES 1536
 #define TILED_ARENA_ALIGN 4
 #define TILED_L1_BYTES 2048
+#define TILED_L1_ALIGN 4
 #define TILED_L3_BYTES 768
 
 typedef int8_t tiled_in_t;

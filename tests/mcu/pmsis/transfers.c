@@ -6,7 +6,7 @@
 
 #include "hwgen_port.h"
 
-enum { L1_BYTES = 60000, L2_BYTES = 200000, ROUNDS = 60, AT_ONCE = 12 };
+enum { L1_BYTES = 56000, L2_BYTES = 200000, ROUNDS = 60, AT_ONCE = 12 };
 
 static unsigned char source[L2_BYTES], target[L2_BYTES], model_target[L2_BYTES];
 static unsigned char model_l1[L1_BYTES];
