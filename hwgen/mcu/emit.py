@@ -12,7 +12,7 @@ from ..errors import Unsupported
 from ..ir.graph import Graph, identifier
 from .build import CBuild, Layer, Port
 from .describe import describe_port
-from .function import ALIGN, Function
+from .function import Function
 from .intrinsics import render_simd
 from .layout import Memory
 from .micro_kernels import DOTS, render_dot
@@ -22,7 +22,7 @@ from .stages import Program, group
 from .target import Target, find_target, save_target
 from .templates import TEMPLATES, read_kernel
 from .tiled import TiledLayer
-from .tiles import Tiling
+from .tiles import ALIGN, Tiling
 
 __all__ = ["FOLDER", "emit"]
 

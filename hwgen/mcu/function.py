@@ -19,11 +19,10 @@ from .stages import Stage
 from .storage import INT32, CType, conversion, storage, work
 from .target import Target
 from .templates import TEMPLATES
-from .tiles import Operand, Work
+from .tiles import ALIGN, Operand, Work
 from .weights import StoredWeights, block_rows, block_step
 
 __all__ = [
-    "ALIGN",
     "Blocks",
     "ConstantArray",
     "Function",
@@ -32,8 +31,6 @@ __all__ = [
     "Weights",
     "operand_names",
 ]
-
-ALIGN = 8  # bytes; of everything that C reads as an array
 
 # What kernels call their operands, loop variables and accumulators.
 _LOCALS = (

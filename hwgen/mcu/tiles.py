@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 __all__ = [
+    "ALIGN",
     "Block",
     "Box",
     "Operand",
@@ -23,6 +24,8 @@ __all__ = [
     "expand",
     "window",
 ]
+
+ALIGN = 8  # bytes; of every block of fast memory, as the widest integers need it
 
 Order = Literal["weights", "inputs"]
 Split = Literal["rows", "columns", "channels", "pixels"]
@@ -123,9 +126,9 @@ class Block:
     Attributes
     ----------
     offset
-        Bytes from the start of the fast memory given to the layer; a multiple of 4.
+        Bytes from the start of the fast memory given to the layer; a multiple of ``ALIGN``.
     size
-        Bytes of one copy, a multiple of 4.
+        Bytes of one copy, a multiple of ``ALIGN``.
     copies
         2 if one is filled or emptied while the other is worked on; the second follows the first.
     """

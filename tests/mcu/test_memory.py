@@ -1,0 +1,180 @@
+"""Memory of emitted C: freed bytes are poisoned, tiles are cut anywhere, tables are mutated."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwgen.ir import Constant, Graph, GraphBuilder, Type
+from hwgen.mcu import tiling
+from hwgen.mcu.build import CBuild
+from hwgen.mcu.emit import emit
+from hwgen.mcu.host import run_many_on_host, run_on_host
+from hwgen.mcu.stages import group
+from hwgen.mcu.target import find_target
+from hwgen.mcu.tiling import random_tiling
+from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.conv2d import Conv2d
+from hwgen.ops.requantize import Requantize
+from tests.mcu.graphs import draw, network, samples
+
+POISON = """
+static void poison(unsigned char *arena, int step)
+{
+    static const unsigned char live[][%(bytes)d] = {
+%(rows)s
+    };
+    for (int i = 0; i < %(bytes)d; i++) {
+        if (!live[step][i]) {
+            arena[i] = 0xA5;
+        }
+    }
+}
+
+int %(entry)s("""
+
+
+def poison(build: CBuild, graph: Graph) -> None:
+    """After every layer, overwrite all of the arena that no later layer reads."""
+    path = build.folder / f"{build.model}.c"
+    text = path.read_text()
+    offsets = {
+        name: int(offset)
+        for name, offset in re.findall(r"\*const (\w+) = hwgen_at\(arena, (\d+)\);", text)
+    }
+    program = group(graph, find_target("host"))
+    live = np.zeros((len(program.stages), build.arena_bytes), dtype=int)
+    for buffer in program.buffers():
+        at = offsets[buffer.name]
+        live[buffer.first : buffer.last, at : at + buffer.size] = 1
+    head, run = text.split(f"\nint {build.entry}(")
+    for step, layer in enumerate(build.layers):
+        run, count = re.subn(
+            rf"(\n    {layer.function}\([^;]*;)", rf"\1\n    poison(arena, {step});", run
+        )
+        assert count == 1
+    rows = "\n".join(f"        {{{', '.join(map(str, row))}}}," for row in live)
+    path.write_text(
+        head + POISON % {"bytes": build.arena_bytes, "rows": rows, "entry": build.entry} + run
+    )
+
+
+def test_nothing_that_is_freed_is_read(tmp_path):
+    rng = np.random.default_rng(3)
+    jobs, expected = [], []
+    while len(jobs) < 24:
+        graph = draw(network, rng, f"poisoned_{len(jobs)}")
+        build = emit(graph, tmp_path / graph.name)
+        if build.arena_bytes:
+            poison(build, graph)
+            jobs.append((build, samples(graph, rng, 12)))
+            expected.append(graph.run(jobs[-1][1]))
+    for want, got in zip(expected, run_many_on_host(jobs, sanitize=True), strict=True):
+        assert np.array_equal(got, want)
+
+
+def test_poison_is_seen(small, tmp_path):
+    """A buffer that is declared dead one layer too early is read poisoned."""
+    build = emit(small, tmp_path)
+    poison(build, small)
+    path = build.folder / "small.c"
+    text = path.read_text()
+    assert text.count("poison(arena, 2);") == 1
+    path.write_text(text.replace("poison(arena, 2);", "poison(arena, 3);"))
+    x = samples(small, np.random.default_rng(0), 40)
+    assert not np.array_equal(run_on_host(build, x), small.run(x))
+
+
+def cut_anywhere(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    rng = random.Random(seed)
+    monkeypatch.setattr(
+        tiling, "tile", lambda work, memory, *rest, **more: random_tiling(work, memory, rng)
+    )
+
+
+def compare_tiled(tmp_path: Path, seed: int, count: int) -> None:
+    """Random networks in random tiles on this machine, under ASan and UBSan."""
+    rng = np.random.default_rng(seed)
+    graphs = [draw(network, rng, f"tiled_{i}") for i in range(count)]
+    jobs = [
+        (emit(graph, tmp_path / graph.name, "gap8"), samples(graph, rng, 10)) for graph in graphs
+    ]
+    assert any(layer.tiles > 1 for build, _ in jobs for layer in build.layers)
+    results = run_many_on_host(jobs, sanitize=True)
+    for graph, (_, x), y in zip(graphs, jobs, results, strict=True):
+        assert np.array_equal(y, graph.run(x)), str(graph)
+
+
+def test_random_tiles_give_equal_bits(tmp_path, monkeypatch):
+    cut_anywhere(monkeypatch, 0)
+    compare_tiled(tmp_path, 0, 20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_many_random_tiles_give_equal_bits(seed, tmp_path, monkeypatch):
+    cut_anywhere(monkeypatch, seed)
+    compare_tiled(tmp_path, seed, 40)
+
+
+@pytest.fixture
+def tiled(tmp_path, monkeypatch) -> tuple[Graph, CBuild]:
+    """A padded convolution whose every operand is cut."""
+    rng = np.random.default_rng(1)
+    b = GraphBuilder("cut")
+    x = b.input(Type.of((9, 10, 4), 0, 255))
+    weights = Uniform(Constant(rng.integers(-127, 128, (12, 3, 3, 4))), 8)
+    y = b.add(Conv2d(weights, Constant(rng.integers(-99, 99, 12)), padding=(1, 1)), x, name="conv")
+    graph = b.build(b.add(Requantize(Constant(1), Constant(9), 0, 255), y, name="act"))
+    maker = random.Random(0)
+
+    def tile(work, memory, *rest, **more):
+        while True:
+            found = random_tiling(work, memory, maker)
+            if found.rows == 4 and found.columns == 5 and found.channels == 4:
+                return found
+
+    monkeypatch.setattr(tiling, "tile", tile)
+    return graph, emit(graph, tmp_path, "gap8")
+
+
+def table(text: str, name: str) -> list[str]:
+    """Rows of a table of a tiled layer."""
+    (body,) = re.findall(rf" {name}\[TILES\] = {{\n(.*?)\n    }};", text, flags=re.S)
+    return [line for line in body.splitlines() if "/*" not in line]
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        *[("tiles", column) for column in range(8)],
+        *[("x_moves", column) for column in (0, 1, 2, 3, 6, 7)],
+        *[("w_moves", column) for column in (0, 1, 6, 7)],
+        *[("y_moves", column) for column in range(6)],
+    ],
+)
+def test_tiles_that_are_off_by_one_are_seen(tiled, name, column):
+    """Every number of every table matters: one more or less somewhere changes an output."""
+    graph, build = tiled
+    path = build.folder / "cut.c"
+    text = path.read_text()
+    rows = table(text, name)
+    assert len(rows) > 8
+    x = samples(graph, np.random.default_rng(0), 6)
+    expected = graph.run(x)
+    assert np.array_equal(run_on_host(build, x), expected)
+    seen = 0
+    for row in (rows[0], rows[len(rows) // 2], rows[-1]):
+        numbers = [int(n) for n in re.findall(r"\d+", row)]
+        at = numbers[column]
+        is_flag = name != "tiles" and column >= 6
+        numbers[column] = 1 - at if is_flag else at - 1 if at else at + 1
+        changed = f"        {{{', '.join(map(str, numbers))}}},"
+        path.write_text(text.replace(row, changed))
+        seen += not np.array_equal(run_on_host(build, x), expected)
+    path.write_text(text)
+    assert seen, (name, column)
