@@ -9,7 +9,17 @@ from pathlib import Path
 
 from .report import Table, environment
 
-BENCHMARKS = ("model_to_verilog", "interpreter", "simulation", "area", "mcu")
+BENCHMARKS = (
+    "model_to_verilog",
+    "interpreter",
+    "simulation",
+    "area",
+    "mcu",
+    "mcu_layers",
+    "mcu_cluster",
+    "mcu_networks",
+    "mcu_simulators",
+)
 RESULTS = Path(__file__).with_name("results.md")
 INTRODUCTION = (
     "Measured by `make bench`, which replaces the part of every benchmark that it runs.\n\n"

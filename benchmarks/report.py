@@ -23,6 +23,8 @@ class Table:
         What the scores are, and whether the lowest is the best.
     scores
         By generator, in its default form: what the verdict under the table compares.
+    goals
+        What was to be reached, and whether it was; a sentence each.
     wrong
         What the generators computed differently: empty, or the benchmark has failed.
     """
@@ -33,6 +35,7 @@ class Table:
     measure: str = ""
     lower: bool = False
     scores: dict[str, float] = field(default_factory=dict)
+    goals: list[str] = field(default_factory=list)
     rows: list[tuple[str, ...]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -48,6 +51,13 @@ class Table:
             self.wrong.append(f"{self.title}: {generator}: {text}")
             return f"ERROR: {text}"
         return text
+
+    def goal(self, what: str, value: float, goal: float, lower: bool = False) -> None:
+        """State under the table whether ``value`` reaches ``goal``, at most that if ``lower``."""
+        reached = value <= goal if lower else value >= goal
+        allowed = "at most" if lower else "at least"
+        verdict = "reached" if reached else "**not reached**"
+        self.goals.append(f"{what}: {value:.4g}, goal {allowed} {goal:g}: {verdict}.")
 
     @property
     def verdict(self) -> str:
@@ -73,7 +83,8 @@ class Table:
         ]
         lines.append("| " + " | ".join(rules) + " |")
         lines += [_line(row, widths) for row in self.rows]
-        lines += [f"\n{text}" for text in (self.verdict, *self.notes) if text]
+        goals = "\n".join(f"- {text}" for text in self.goals)
+        lines += [f"\n{text}" for text in (self.verdict, goals, *self.notes) if text]
         lines += [f"\n**{text}**" for text in self.wrong]
         return "\n".join(lines) + "\n"
 

@@ -1,0 +1,131 @@
+"""What runs on the simulated cores: single layers drawn at random, whole networks of the zoo."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from hwgen import zoo
+from hwgen.ir.constant import Constant
+from hwgen.ir.graph import Graph, GraphBuilder
+from hwgen.ir.op import Op
+from hwgen.ir.types import Type
+from hwgen.ops.add import Add
+from hwgen.ops.avg_pool2d import AvgPool2d
+from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.conv2d import Conv2d
+from hwgen.ops.dense import Dense
+from hwgen.ops.max_pool2d import MaxPool2d
+from hwgen.ops.requantize import Requantize
+
+__all__ = [
+    "BIG_CONV",
+    "CONV",
+    "CONV_1X1",
+    "DENSE",
+    "DENSE_2",
+    "DENSE_4",
+    "DEPTHWISE",
+    "ELEMENTWISE",
+    "LAYERS",
+    "NETWORKS",
+    "Case",
+    "load",
+]
+
+CONV, CONV_1X1 = "conv 3x3, 16 to 32, 16x16", "conv 1x1, 16 to 32, 16x16"
+BIG_CONV = "conv 3x3, 32 to 64, 16x16"  # the layer of arXiv 1908.11263
+DEPTHWISE = "depthwise 3x3, 16, 16x16"
+DENSE, DENSE_4, DENSE_2 = (f"dense 784x128, {bits}-bit weights" for bits in (8, 4, 2))
+ELEMENTWISE = ("max pool 2x2, 16, 16x16", "average pool 2x2, 16, 16x16", "add, 16, 16x16")
+LAYERS = (CONV, CONV_1X1, BIG_CONV, DEPTHWISE, DENSE, DENSE_4, DENSE_2, *ELEMENTWISE)
+NETWORKS = ("digits-mlp", "digits-cnn", "mnist-cnn")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A graph and samples for it.
+
+    Attributes
+    ----------
+    graph
+        The integers.
+    work
+        Products summed up in one inference; values read, of a layer that multiplies nothing.
+    x, expected
+        Samples (n, *input shape) drawn from the input's interval, and the golden model's outputs.
+    """
+
+    graph: Graph
+    work: int
+    x: np.ndarray
+    expected: np.ndarray
+
+
+@cache
+def load(name: str) -> Case:
+    """The layer or network called ``name``."""
+    random = np.random.default_rng(zlib.crc32(name.encode()))
+    graph = zoo.load(name) if name in NETWORKS else _layer(name, random)
+    x = _draw(graph.input_type, 4, random)
+    return Case(graph, _products(graph) or graph.input_type.size, x, graph.run(x))
+
+
+def _draw(kind: Type, count: int, random: np.random.Generator) -> np.ndarray:
+    return random.integers(kind.lo, kind.hi, (count, *kind.shape), endpoint=True)
+
+
+def _products(graph: Graph) -> int:
+    """Of a weight and a value: taps in the padding are counted, as everybody does."""
+    total = 0
+    for node in graph.nodes:
+        if node.op.name in ("conv2d", "dense"):
+            total += node.type.size * math.prod(node.op.weights.shape[1:])
+    return total
+
+
+def _layer(name: str, random: np.random.Generator) -> Graph:
+    """int8 in, int8 weights but where the name says otherwise, requantized to int8."""
+    size, channels = 16, 16
+
+    def weights(*shape: int, bits: int = 8) -> tuple[Uniform, Constant]:
+        largest = (1 << (bits - 1)) - 1
+        values = random.integers(-largest, largest, shape, endpoint=True)
+        return Uniform(Constant(values), bits), Constant(random.integers(-999, 999, shape[0]))
+
+    op: Op
+    shape: tuple[int, ...] = (size, size, channels)
+    if name.startswith("conv"):
+        kernel = int(name[5])
+        inputs, outputs = (32, 64) if name == BIG_CONV else (channels, 32)
+        shape = (size, size, inputs)
+        op = Conv2d(*weights(outputs, kernel, kernel, inputs), padding=(kernel // 2, kernel // 2))
+    elif name == DEPTHWISE:
+        op = Conv2d(*weights(channels, 3, 3, 1), padding=(1, 1), groups=channels)
+    elif name.startswith("dense"):
+        shape = (784,)
+        op = Dense(*weights(128, 784, bits=int(name.split()[2][0])))
+    else:
+        op = {"max": MaxPool2d, "average": AvgPool2d}.get(name.split()[0], Add)(
+            *(() if name.startswith("add") else ((2, 2), (2, 2)))
+        )
+    builder = GraphBuilder(name.split(",")[0])
+    x = builder.input(Type.of(shape, -128, 127), name="x")
+    y = builder.add(op, *([x] * op.arity), name="layer")
+    if not isinstance(op, MaxPool2d):
+        y = builder.add(_requantize(builder.build(y), random), y, name="act")
+    return builder.build(y)
+
+
+def _requantize(graph: Graph, random: np.random.Generator) -> Requantize:
+    """To int8, of which a few outputs leave the interval; of products, one factor a channel."""
+    sums = graph.run(_draw(graph.input_type, 8, random))
+    scale = 127 / (2.5 * sums.std())
+    shift = 14 - math.floor(math.log2(scale))
+    count = sums.shape[-1] if _products(graph) else ()
+    factors = np.rint(scale * 2**shift * random.uniform(0.7, 1.3, count)).astype(np.int64)
+    return Requantize(Constant(factors), Constant(shift), -128, 127)

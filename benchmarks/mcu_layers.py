@@ -1,0 +1,98 @@
+"""Single layers on one core, on the core's RTL: hwgen's C, naive C, and what others have measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from .mcu_cases import (
+    CONV,
+    CONV_1X1,
+    DENSE,
+    DENSE_2,
+    DENSE_4,
+    DEPTHWISE,
+    ELEMENTWISE,
+)
+from .mcu_runs import IDEAL, Program, attempt, build
+from .report import Table
+
+__all__ = ["run"]
+
+NAIVE = "naive C"
+# Instructions and MACs, for which the others' own sources were compiled and run earlier.
+CITED = {
+    CONV: (("CMSIS-NN portable C", 4.93, 0.177), ("PULP-NN, a core at best", None, 1.94)),
+    CONV_1X1: (("CMSIS-NN portable C", 6.36, 0.140),),
+    DEPTHWISE: (("CMSIS-NN portable C", 16.8, 0.054), ("TFLite-Micro", 33.9, 0.025)),
+    DENSE: (("CMSIS-NN portable C", 5.42, 0.163), ("TFLite-Micro", 9.10, 0.090)),
+}
+# MACs a cycle, by layer and target.
+GOALS = {
+    CONV: {"cv32e40p": 1.95, "cv32e41p": 1.95, "rv32imc": 0.30},
+    DENSE: {"cv32e40p": 1.75, "cv32e41p": 1.75, "rv32imc": 0.30},
+    DEPTHWISE: {"cv32e40p": 0.5, "cv32e41p": 0.5},
+    DENSE_4: {"cv32e40p": 1.0, "cv32e41p": 1.0},
+}
+TARGETS = ("cv32e40p", "cv32e41p", "rv32imc")
+CODES = {"cv32e40p": "hwgen, CORE-V", "cv32e41p": "hwgen, XpulpV2", "rv32imc": "hwgen, plain C"}
+NOTES = (
+    f"Cycles of the core's RTL in Verilator, from the call of the model to its return, one memory "
+    f"without wait states. {IDEAL} Activations are int8, requantized with a factor a channel; taps "
+    f"in the padding count as MACs. Plain C and naive C run on CV32E40P. *Naive C* is plain loops "
+    f"with literal sizes and a byte a weight, by the same compiler with the same options (zig cc, "
+    f"-O2). *Cited* figures are not of this run: CMSIS-NN's and TFLite-Micro's own sources, "
+    f"measured earlier on the same core (TFLite-Micro on the instruction-set simulator), PULP-NN's "
+    f"as published for GAP8 (arXiv 1908.11263).",
+)
+
+
+def run(progress: Callable[[str], None]) -> Iterator[Table]:
+    yield from _table("convolutions", (CONV, CONV_1X1, DEPTHWISE), progress)
+    yield from _table("fully connected layers", (DENSE, DENSE_4, DENSE_2), progress)
+    yield from _table("pooling and addition", ELEMENTWISE, progress, "value")
+
+
+def _table(
+    title: str, cases: tuple[str, ...], progress: Callable[[str], None], unit: str = "MAC"
+) -> Iterator[Table]:
+    columns = ("layer", "code", "cycles", f"instructions/{unit}", f"{unit}s/cycle", "of naive")
+    notes = NOTES if title == "convolutions" else (f"As above. {IDEAL}",)
+    table = Table(f"One core: {title}", (*columns, "constant bytes", "outputs"), notes)
+    table.measure = f"{cases[0]}, {unit}s/cycle"
+    for case in cases:
+        naive = _row(table, Program(case, "rv32imc", code="naive"), NAIVE, None, progress)
+        for target in TARGETS:
+            rate = _row(table, Program(case, target), CODES[target], naive, progress)
+            if rate and target in GOALS.get(case, {}):
+                table.goal(f"{case}, {CODES[target]}, MACs/cycle", rate, GOALS[case][target])
+            if rate and case == cases[0] and target == TARGETS[0]:
+                table.scores["hwgen"] = rate
+        for who, instructions, rate in CITED.get(case, ()):
+            factor = f"{rate / naive:.2f}" if naive else ""
+            table.add(case, f"{who} (cited)", "", instructions or "", rate, factor)
+            if case == cases[0]:
+                table.scores[f"{who} (cited)"] = rate
+        if case == cases[0] and naive:
+            table.scores[NAIVE] = naive
+        yield table
+
+
+def _row(
+    table: Table, program: Program, code: str, naive: float | None, progress: Callable[[str], None]
+) -> float | None:
+    """Adds a row; returns MACs a cycle."""
+    progress(f"one core, {program}")
+    figures = attempt(table, program, (program.case, code))
+    if figures is None:
+        return None
+    table.add(
+        program.case,
+        code,
+        figures.cycles,
+        f"{figures.instructions / figures.work:.3f}",
+        f"{figures.rate:.3f}",
+        f"{figures.rate / (naive or figures.rate):.2f}",
+        build(program).constant_bytes,
+        table.check(code, figures.differ, figures.outputs),
+    )
+    return figures.rate
