@@ -384,6 +384,66 @@ case_\name:
     j end
     .option pop
 
+/* The same in CORE-V's encoding, which names the end behind the body, in words. */
+
+    hardware xcv_loop
+    nop
+    sw x0, MARK(s0)
+    .insn i 0x2b, 4, x14, a1, 4
+    addi a0, a0, 1
+    addi a0, a0, 1
+    addi a0, a0, 1
+    sw x0, MARK(s0)
+    j end
+    .option pop
+    hardware xcv_loop_nested
+    li a2, 3
+    .insn i 0x2b, 4, x15, a2, 8
+    .insn i 0x2b, 4, x14, a1, 4
+    addi a0, a0, 1
+    nop
+    nop
+    addi a0, a0, 100
+    nop
+    nop
+    j end
+    .option pop
+    hardware xcv_loop_registers /* cv.start, cv.end, cv.count of registers; what they read as */
+    la a2, 1f
+    addi a3, a2, 12
+    .insn i 0x2b, 4, x2, a2, 0
+    .insn i 0x2b, 4, x6, a3, 0
+    .insn i 0x2b, 4, x10, a1, 0
+    csrr a4, 0xcc0
+    csrr a5, 0xcc1
+    sub a5, a5, a4
+    csrr a4, 0xcc2
+1:  addi a0, a0, 1
+    nop
+    nop
+    add a0, a0, a5
+    add a0, a0, a4
+    csrr a4, 0xcc2
+    add a0, a0, a4
+    j end
+    .option pop
+    hardware xcv_loop_moved
+    .insn i 0x2b, 4, x14, a1, 4
+    .insn i 0x2b, 4, x14, a1, 5
+    nop
+    nop
+    nop
+    nop
+    j end
+    .option pop
+    hardware xcv_loop_setup_misaligned
+    .option rvc
+    c.nop
+    .option norvc
+    .insn i 0x2b, 4, x0, x0, 4
+    j end
+    .option pop
+
 /* ---- Several cores ---- */
 
 case_barrier: /* core n comes n * 100 cycles late; all pass at once */

@@ -111,6 +111,39 @@ def test_hardware_loop(engine, name, result, cycles):
         assert _between(run) == cycles
 
 
+XCV = Machine(isa="xcv", l2_bytes=1 << 20)
+
+
+@pytest.mark.parametrize("engine", ["iss", pytest.param("cv32e40p", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("name", "result", "cycles"),
+    [
+        ("xcv_loop", 30, 1 + 10 * 3),
+        ("xcv_loop_nested", 3 * (10 + 100), None),
+        ("xcv_loop_registers", 10 + 12 + 10 + 0, None),
+    ],
+)
+def test_hardware_loop_of_core_v(engine, name, result, cycles):
+    _needs(engine)
+    run = run_case(name, XCV, engine)
+    assert run.exit_code == result
+    if cycles is not None:
+        assert _between(run) == cycles
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("xcv_loop_moved", "must not hold a change of the loop's own registers"),
+        ("xcv_loop_setup_misaligned", "set a hardware loop up must lie at multiples of 4"),
+    ],
+)
+def test_hardware_loop_rules_of_core_v(name, cause):
+    with pytest.raises(CoreTrap) as trap:
+        run_case(name, XCV)
+    assert cause in trap.value.cause
+
+
 @pytest.mark.parametrize(
     ("name", "cause"),
     [
