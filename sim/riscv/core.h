@@ -5,7 +5,7 @@
 #include "decode.h"
 #include "machine.h"
 
-enum { AFTER_LOAD = 1, AFTER_JUMP = 2 };
+enum { AFTER_LOAD = 1, AFTER_JUMP = 2, AFTER_WAIT = 4 }; /* AFTER_WAIT: EX took some cycles */
 
 typedef struct {
     uint32_t start, stop; /* addresses of the first instruction and of the one after the last */
@@ -17,10 +17,13 @@ typedef struct {
     uint32_t x[32];
     uint32_t pc, number;
     uint64_t ready;   /* cycle in which the next instruction enters the EX stage */
+    uint64_t free;    /* the first cycle in which the instruction before does not occupy EX */
+    uint64_t offered; /* the first cycle in which fetch and ID would have let it enter EX */
     uint64_t retired;
     uint32_t after;   /* AFTER_..., of the instruction before */
+    uint32_t issued;  /* `ready` is that of the instruction at the pc; it waits for that cycle */
     uint32_t loaded;  /* register of the last load */
-    uint64_t loaded_at; /* cycle of its last bus access */
+    uint64_t returned[32]; /* the first cycle in which a jalr may use a loaded register */
     const Insn *previous;
     Loop loops[2];
     uint32_t looping; /* a loop's count is not 0 */
@@ -93,13 +96,14 @@ static inline int csr_read(const Iss *s, const Core *c, uint32_t number, uint32_
     case 0x340: *value = c->mscratch; return 1;
     case 0x341: *value = c->mepc; return 1;
     case 0x342: *value = c->mcause; return 1;
-    case 0x343: case 0x344: case 0xf13: *value = 0; return 1;
+    case 0x343: case 0x344: *value = 0; return 1;
     case 0xb00: case 0xc00: *value = (uint32_t)core_cycles(c); return 1;
     case 0xb80: case 0xc80: *value = (uint32_t)(core_cycles(c) >> 32); return 1;
     case 0xb02: case 0xc02: *value = (uint32_t)core_instructions(c); return 1;
     case 0xb82: case 0xc82: *value = (uint32_t)(core_instructions(c) >> 32); return 1;
     case 0xf11: *value = 0x602; return 1;
     case 0xf12: *value = 4; return 1;
+    case 0xf13: *value = s->isa == ISA_XCV; return 1;
     case 0xf14: *value = c->number; return 1;
     default: break;
     }
@@ -109,11 +113,13 @@ static inline int csr_read(const Iss *s, const Core *c, uint32_t number, uint32_
            (number >= 0xc83 && number <= 0xc9f);
 }
 
-static inline void core_hold_counters(Core *c) {
-    c->cycles = core_cycles(c);
-    c->instructions = core_instructions(c);
-    c->cycles_since = c->ready;
-    c->instructions_since = c->retired;
+/* Brings the counters to the end of this instruction's first cycle, which counts as before, except
+ * that a counter does not count while it is written. */
+static inline void core_count(Core *c, int cycles_written, int instructions_written) {
+    c->cycles = core_cycles(c) + (!(c->inhibit & 1) && !cycles_written);
+    c->instructions = core_instructions(c) + (!(c->inhibit & 4) && !instructions_written);
+    c->cycles_since = c->ready + 1;
+    c->instructions_since = c->retired + 1;
 }
 
 /* A write counts from the next cycle and instruction on. 0 if the register is read-only. */
@@ -127,9 +133,7 @@ static inline int csr_write(Core *c, uint32_t number, uint32_t value) {
     case 0x341: c->mepc = value & ~1u; break;
     case 0x342: c->mcause = value & 0x8000001fu; break;
     case 0x320: case 0xb00: case 0xb02: case 0xb80: case 0xb82:
-        core_hold_counters(c);
-        ++c->cycles_since;
-        ++c->instructions_since;
+        core_count(c, (number | 0x80) == 0xb80, (number | 0x80) == 0xb82);
         if (number == 0x320) c->inhibit = value & 5;
         if (number == 0xb00) c->cycles = (c->cycles & ~0xffffffffull) | value;
         if (number == 0xb02) c->instructions = (c->instructions & ~0xffffffffull) | value;

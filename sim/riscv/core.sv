@@ -1,5 +1,6 @@
 // The core that cores.cpp instantiates: CV32E40P (macro HWGEN_CV32E40P) with CORE-V's
-// instructions, or else CV32E41P with XpulpV2's; no FPU, no interrupts, no debugger.
+// instructions, or else CV32E41P with XpulpV2's; no FPU, no interrupts, no debugger, no counters
+// but mcycle and minstret.
 //
 // Every fetch is granted, and its word comes in the next cycle. Every output is a register of the
 // core or of this file, or hangs on registers only: the harness reads them after the clock's edge
@@ -60,12 +61,14 @@ module hwgen_core (
 
 `ifdef HWGEN_CV32E40P
   cv32e40p_core #(
-      .COREV_PULP(1)
+      .COREV_PULP      (1),
+      .NUM_MHPMCOUNTERS(0)
   ) core_i (
       .apu_busy_o(),
 `else
   cv32e41p_core #(
-      .PULP_XPULP(1)
+      .PULP_XPULP      (1),
+      .NUM_MHPMCOUNTERS(0)
   ) core_i (
 `endif
       .clk_i          (clk_i),

@@ -128,6 +128,9 @@ static inline Insn decode_simd(uint32_t w, int xcv) {
     if (i.form == FORM_IMMEDIATE) {
         const uint32_t raw = bits(w, 24, 20) << 1 | top;
         const uint32_t value = simd_is_unsigned(i.kind) ? raw : (uint32_t)extend(raw, 6);
+        const int shifts = i.kind == SIMD_SRL || i.kind == SIMD_SRA || i.kind == SIMD_SLL;
+        /* CV32E40P checks that a shift is shorter than the lane, by the field's upper bits. */
+        if (xcv && shifts && bits(w, 24, i.bytes ? 22 : 23)) return illegal();
         i.imm = (int32_t)(i.bytes ? (value & 0xff) * 0x01010101u : (value & 0xffff) * 0x00010001u);
         i.rs2 = 0;
     }

@@ -35,29 +35,46 @@ static inline int writes_early(const Insn *i) {
 
 static inline uint32_t early_target(const Insn *i) { return is_post(i) ? i->rs1 : i->rd; }
 
-/* Cycles for which what came before holds the instruction up in ID. */
-static inline uint32_t delay(const Core *c, const Insn *i) {
-    uint32_t cycles = 0;
-    if (c->after & AFTER_LOAD) {
+/* Finds the cycle in which an instruction enters EX after one that left something behind. */
+static inline void issue(Core *c, const Insn *i) {
+    c->free = c->ready;
+    if (c->after & AFTER_JUMP) {
+        if (c->ready < c->offered) c->ready = c->offered;
+        /* The aligner joins the halves of the target while ID waits for it. */
+        if ((c->pc & 2) && i->size == 4) ++c->ready;
+        c->offered = c->ready;
+    } else if (c->after & AFTER_LOAD) {
         const uint32_t r = c->loaded;
         if ((r && (r == i->rs1 || r == i->rs2 || r == i->rs3)) ||
-            (r == early_target(i) && writes_early(i) && i->op != OP_JAL && i->op != OP_JALR))
-            cycles = 1; /* a jump's target is fetched meanwhile */
+            (r == early_target(i) && writes_early(i)))
+            ++c->ready;
     }
-    if ((c->after & AFTER_JUMP) && (c->pc & 2) && i->size == 4) ++cycles;
-    return cycles;
+    c->after = 0;
 }
 
-/* Cycles for which a jalr waits for its register, which it needs in ID. */
-static inline uint32_t jalr_delay(const Core *c, const Insn *i) {
+/* The same for an instruction after one that took a single cycle. */
+static inline void issue_next(Core *c) { c->offered = c->free = c->ready; }
+
+/* The cycle in which a jalr's target is fetched to be in EX. The jalr needs its register in ID,
+ * where neither EX nor a load can forward it to. One that writes the register that it reads even
+ * holds up its target: the controller's jr_stall_o also looks at what is left of it in ID while it
+ * is in EX, unless the target is in ID by then. (pipeline.rst does not have that.) */
+static inline uint64_t issue_jalr(Core *c, const Insn *i) {
     const Insn *p = c->previous;
-    uint32_t cycles = 0;
-    if (!i->rs1) return 0;
-    if (c->loaded == i->rs1 && c->ready < c->loaded_at + 3)
-        cycles = (uint32_t)(c->loaded_at + 3 - c->ready);
-    if (!cycles && p && writes_early(p) && early_target(p) == i->rs1 && !changes_pc(p) && !(p->op >= OP_CSRRW && csr_flushes(p->kind)))
-        cycles = 1;
-    return cycles;
+    if (i->rs1 && c->offered < c->returned[i->rs1]) c->offered = c->returned[i->rs1];
+    if (i->rs1 && p && writes_early(p) && early_target(p) == i->rs1 && c->offered <= c->free)
+        c->offered = c->free + 1;
+    if (c->ready < c->offered) c->ready = c->offered;
+    const uint64_t target = c->offered + JUMP_CYCLES;
+    return i->rs1 && i->rs1 == i->rd && target > c->ready + 1 ? target + 1 : target;
+}
+
+/* A jump is decided in ID: what holds it up there does not hold up the fetch of its target. */
+static inline void leave_to(Core *c, uint32_t target, uint64_t offered) {
+    c->pc = target;
+    ++c->ready;
+    c->offered = offered;
+    c->after = AFTER_JUMP;
 }
 
 /* cv32e40p_alu_div.sv: a cycle to load, one a bit from the divisor's highest bit up, one to end. */
@@ -103,13 +120,15 @@ static inline void finish_access(Core *c, const Insn *i, uint32_t word, uint64_t
         const uint32_t index = is_store(i) ? c->x[i->rs3] : c->x[i->rs2];
         c->x[i->rs1] += addressing(i) == 1 ? (uint32_t)i->imm : index;
     }
+    c->after = AFTER_WAIT;
     if (is_load(i)) {
         c->x[i->rd] = loaded_value(i, word);
         c->loaded = i->rd;
-        c->loaded_at = at;
+        c->returned[i->rd] = at + 3;
         c->after = AFTER_LOAD;
     }
     c->x[0] = 0;
+    c->offered = c->ready + 1;
     c->ready = at + 1;
     ++c->retired;
     c->previous = i;

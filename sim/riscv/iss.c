@@ -66,16 +66,21 @@ static void run_csr(Iss *s, Core *c, const Insn *i) {
     if (csr_flushes(i->kind)) c->ready += CSR_CYCLES - 1;
 }
 
-static inline void jump(Iss *s, Core *c, const Insn *i, uint32_t target, uint32_t cycles) {
+static inline void jump(Iss *s, Core *c, const Insn *i, uint32_t target, uint64_t offered) {
     if (c->looping) {
         check_jump(s, c, i, target);
         if (s->machine.status.state != STATE_RUNNING) return;
     }
     ++c->retired;
     c->previous = i;
-    c->pc = target;
-    c->ready += cycles;
-    c->after = AFTER_JUMP;
+    leave_to(c, target, offered);
+}
+
+/* The instruction keeps EX for some cycles. */
+static inline void occupy(Core *c, uint32_t cycles) {
+    c->offered = c->ready + 1;
+    c->ready += cycles - 1;
+    c->after = AFTER_WAIT;
 }
 
 /* Runs an instruction that neither loads nor stores. */
@@ -92,10 +97,9 @@ static inline void execute(Iss *s, Core *c, const Insn *i) {
         x[i->rd] = next;
         goto jumped;
     case OP_JALR:
-        c->ready += jalr_delay(c, i);
         x[i->rd] = next;
         x[0] = 0;
-        jump(s, c, i, (a + imm) & ~1u, JUMP_CYCLES);
+        jump(s, c, i, (a + imm) & ~1u, issue_jalr(c, i));
         return;
     case OP_BEQ: taken = a == b; goto branch;
     case OP_BNE: taken = a != b; goto branch;
@@ -127,26 +131,26 @@ static inline void execute(Iss *s, Core *c, const Insn *i) {
     case OP_MUL: result = a * b; break;
     case OP_MULH:
         result = (uint32_t)((uint64_t)((int64_t)(int32_t)a * (int32_t)b) >> 32);
-        c->ready += MULH_CYCLES - 1;
+        occupy(c, MULH_CYCLES);
         break;
     case OP_MULHSU:
         result = (uint32_t)((uint64_t)((int64_t)(int32_t)a * (int64_t)b) >> 32);
-        c->ready += MULH_CYCLES - 1;
+        occupy(c, MULH_CYCLES);
         break;
     case OP_MULHU:
         result = (uint32_t)((uint64_t)a * b >> 32);
-        c->ready += MULH_CYCLES - 1;
+        occupy(c, MULH_CYCLES);
         break;
     case OP_DIV:
     case OP_DIVU:
     case OP_REM:
     case OP_REMU:
         result = divide(i->op, a, b);
-        c->ready += division_cycles(b, i->op == OP_DIV || i->op == OP_REM) - 1;
+        occupy(c, division_cycles(b, i->op == OP_DIV || i->op == OP_REM));
         break;
     case OP_FENCE:
     case OP_FENCE_I:
-        jump(s, c, i, next, FENCE_CYCLES);
+        jump(s, c, i, next, c->ready + FENCE_CYCLES);
         if (i->op == OP_FENCE_I) forget_code(s);
         return;
     case OP_CSRRW:
@@ -205,7 +209,8 @@ branch:
     }
 jumped:
     x[0] = 0;
-    jump(s, c, i, c->pc + imm, i->op == OP_JAL ? JUMP_CYCLES : BRANCH_CYCLES);
+    jump(s, c, i, c->pc + imm,
+         i->op == OP_JAL ? c->offered + JUMP_CYCLES : c->ready + BRANCH_CYCLES);
 }
 
 /* ---- Loads and stores over the bus of machine.h ------------------------------------------- */
@@ -286,10 +291,10 @@ static void run_alone(Iss *s, uint64_t until) {
     while (m->status.state == STATE_RUNNING && c->ready < until) {
         const Insn *i = fetch(s, c);
         if (!i) break;
-        if (c->after) {
-            c->ready += delay(c, i);
-            c->after = 0;
-        }
+        if (c->after)
+            issue(c, i);
+        else
+            issue_next(c);
         if (i->op < OP_LB || i->op >= OP_SB + 12)
             execute(s, c, i);
         else if (!access_alone(s, c, i)) {
@@ -317,11 +322,15 @@ static void run_together(Iss *s, uint64_t until) {
             if (c->ready > now) continue;
             const Insn *i = fetch(s, c);
             if (!i) return;
-            if (c->after) {
-                c->ready += delay(c, i);
-                c->after = 0;
+            if (!c->issued) {
+                if (c->after)
+                    issue(c, i);
+                else
+                    issue_next(c);
+                c->issued = 1;
                 if (c->ready > now) continue;
             }
+            c->issued = 0;
             if (i->op < OP_LB || i->op >= OP_SB + 12) {
                 execute(s, c, i);
                 if (m->status.state != STATE_RUNNING) return;
@@ -336,7 +345,7 @@ static void run_together(Iss *s, uint64_t until) {
         if (waiting)
             for (uint32_t k = 0; k < cores; ++k)
                 if (s->cores[k].access && m->ports[k].granted) granted(s, &s->cores[k]);
-        if (cores == 1 && !dma_busy(m) && !s->cores[0].access) return;
+        if (cores == 1 && !dma_busy(m) && !s->cores[0].access && !s->cores[0].issued) return;
     }
 }
 
@@ -361,6 +370,7 @@ ENGINE_EXPORT void *hwgen_open(const MachineConfig *config) {
         c->number = k;
         c->pc = MACHINE_START;
         c->mstatus = 0x1800;
+        c->mtvec = 1; /* vectored */
         c->inhibit = 5;
     }
     return s;
