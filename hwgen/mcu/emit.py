@@ -37,7 +37,9 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
 
     ``<model>.h`` and ``<model>.c`` with ``hwgen_runtime.h`` are the model; ``<model>_test.c``
     checks golden vectors, ``<model>_batch.c`` runs a file of samples, ``Makefile`` builds both,
-    ``build.json`` describes all of it. Equal input gives equal bytes.
+    ``CMakeLists.txt`` makes a library, ``README.md`` says how to use it, ``build.json`` describes
+    all of it; ``gap_main.c`` and ``gap.mk`` are for the GAP SDK, where the target has that
+    platform. Equal input gives equal bytes.
 
     Parameters
     ----------
@@ -103,6 +105,7 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         "ports": _ports(machine),
         "arms": [isa for isa in (machine.isa, machine.sdk_isa) if isa not in ("", "plain")],
         "sources": build.sources,
+        "stack": machine.stack,
         "is_team": machine.cores > 1 or machine.l1 > 0,
         "profiles": not machine.is_host and machine.cores == 1 and not machine.l1,
         **_body(functions, program, arena, tilings),
@@ -112,14 +115,19 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
     }
     build.folder.mkdir(parents=True, exist_ok=True)
     context["m"] = context
-    for name, template in {
+    templates = {
         f"{model}.h": "model.h.j2",
         f"{model}.c": "model.c.j2",
         f"{model}_test.c": "model_test.c.j2",
         f"{model}_batch.c": "model_batch.c.j2",
         "Makefile": "model.mk.j2",
         "CMakeLists.txt": "model.cmake.j2",
-    }.items():
+        "README.md": "model_readme.md.j2",
+    }
+    if "ports/pmsis" in context["ports"]:
+        templates["gap_main.c"] = "targets/pmsis/gap_main.c.j2"
+        templates["gap.mk"] = "targets/pmsis/gap.mk.j2"
+    for name, template in templates.items():
         _write(build.folder / name, TEMPLATES.get_template(template).render(context))
     _write_runtime(build.folder, functions, machine)
     save_target(machine, build.folder)
