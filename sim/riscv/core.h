@@ -5,7 +5,9 @@
 #include "decode.h"
 #include "machine.h"
 
-enum { AFTER_LOAD = 1, AFTER_JUMP = 2, AFTER_WAIT = 4 }; /* AFTER_WAIT: EX took some cycles */
+/* What the instruction before was: a load; a jump, taken branch or fence; a jalr that wrote the
+ * register of its target; one that took several cycles in EX. */
+enum { AFTER_LOAD = 1, AFTER_JUMP = 2, AFTER_OWN_JALR = 4, AFTER_WAIT = 8 };
 
 typedef struct {
     uint32_t start, stop; /* addresses of the first instruction and of the one after the last */

@@ -35,14 +35,23 @@ static inline int writes_early(const Insn *i) {
 
 static inline uint32_t early_target(const Insn *i) { return is_post(i) ? i->rs1 : i->rd; }
 
-/* Finds the cycle in which an instruction enters EX after one that left something behind. */
+/* Finds the cycle in which an instruction enters EX after a jump. Beyond pipeline.rst: the aligner
+ * joins the halves of a target only while ID waits for it; and while a jalr that has written its own
+ * register is in EX, what is left of it in ID, unless the target is there already, stalls ID
+ * (jr_stall_o of the controller). */
+static inline void issue_target(Core *c, const Insn *i) {
+    const uint32_t halves = (c->pc & 2) && i->size == 4;
+    const uint32_t late = halves || c->offered > c->ready;
+    if (c->ready < c->offered) c->ready = c->offered;
+    c->ready += halves + (late && (c->after & AFTER_OWN_JALR));
+    c->offered = c->ready;
+}
+
+/* The same after any instruction that left something behind. */
 static inline void issue(Core *c, const Insn *i) {
     c->free = c->ready;
     if (c->after & AFTER_JUMP) {
-        if (c->ready < c->offered) c->ready = c->offered;
-        /* The aligner joins the halves of the target while ID waits for it. */
-        if ((c->pc & 2) && i->size == 4) ++c->ready;
-        c->offered = c->ready;
+        issue_target(c, i);
     } else if (c->after & AFTER_LOAD) {
         const uint32_t r = c->loaded;
         if ((r && (r == i->rs1 || r == i->rs2 || r == i->rs3)) ||
@@ -52,21 +61,16 @@ static inline void issue(Core *c, const Insn *i) {
     c->after = 0;
 }
 
-/* The same for an instruction after one that took a single cycle. */
+/* The same after an instruction that took a single cycle. */
 static inline void issue_next(Core *c) { c->offered = c->free = c->ready; }
 
-/* The cycle in which a jalr's target is fetched to be in EX. The jalr needs its register in ID,
- * where neither EX nor a load can forward it to. One that writes the register that it reads even
- * holds up its target: the controller's jr_stall_o also looks at what is left of it in ID while it
- * is in EX, unless the target is in ID by then. (pipeline.rst does not have that.) */
-static inline uint64_t issue_jalr(Core *c, const Insn *i) {
+/* A jalr needs its register in ID, where neither EX nor a load can forward it to. */
+static inline void issue_jalr(Core *c, const Insn *i) {
     const Insn *p = c->previous;
     if (i->rs1 && c->offered < c->returned[i->rs1]) c->offered = c->returned[i->rs1];
     if (i->rs1 && p && writes_early(p) && early_target(p) == i->rs1 && c->offered <= c->free)
         c->offered = c->free + 1;
     if (c->ready < c->offered) c->ready = c->offered;
-    const uint64_t target = c->offered + JUMP_CYCLES;
-    return i->rs1 && i->rs1 == i->rd && target > c->ready + 1 ? target + 1 : target;
 }
 
 /* A jump is decided in ID: what holds it up there does not hold up the fetch of its target. */

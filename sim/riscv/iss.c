@@ -97,9 +97,11 @@ static inline void execute(Iss *s, Core *c, const Insn *i) {
         x[i->rd] = next;
         goto jumped;
     case OP_JALR:
+        issue_jalr(c, i);
         x[i->rd] = next;
         x[0] = 0;
-        jump(s, c, i, (a + imm) & ~1u, issue_jalr(c, i));
+        jump(s, c, i, (a + imm) & ~1u, c->offered + JUMP_CYCLES);
+        if (i->rs1 && i->rs1 == i->rd) c->after |= AFTER_OWN_JALR;
         return;
     case OP_BEQ: taken = a == b; goto branch;
     case OP_BNE: taken = a != b; goto branch;
