@@ -8,7 +8,19 @@ from itertools import product
 from math import prod
 
 from .target import Dma, Target
-from .tiles import Block, Box, Order, Split, Tile, Tiling, Work, channel_range, expand, window
+from .tiles import (
+    ALIGN,
+    Block,
+    Box,
+    Order,
+    Split,
+    Tile,
+    Tiling,
+    Work,
+    channel_range,
+    expand,
+    window,
+)
 
 __all__ = ["TILE_CYCLES", "Memory", "lay_out", "measure", "parts", "share", "smallest", "windows"]
 
@@ -89,7 +101,7 @@ def lay_out(
         (work.weights(channels), 2 if deep else 1),
         (rows * columns * channels * work.out_bytes, 2 if tall or wide or deep else 1),
     ):
-        block = Block(end, -(-size // 4) * 4, copies)
+        block = Block(end, -(-size // ALIGN) * ALIGN, copies)
         blocks.append(block)
         end = block.end
     constants, scratch, *inputs, weights, output = blocks
@@ -110,17 +122,21 @@ def lay_out(
     )
 
 
-def smallest(work: Work) -> Tiling:
-    """The legal tiling that needs the least fast memory.
+def smallest(work: Work, limit: int | None = None) -> Tiling:
+    """The legal tiling that needs the least fast memory, of at most ``limit`` channels if given.
 
     Along each axis that is either the least part or the whole, which needs no second copy.
     """
-    axes = (
-        ("rows", 1, work.rows),
-        ("columns", 1, work.columns),
-        ("channels", min(work.granule, work.channels), work.channels),
-    )
-    choices = [(least, whole) if name in work.axes else (whole,) for name, least, whole in axes]
+    choices = [
+        (least, whole) if name in work.axes else (whole,)
+        for name, least, whole in (
+            ("rows", 1, work.rows),
+            ("columns", 1, work.columns),
+            ("channels", min(work.granule, work.channels), work.channels),
+        )
+    ]
+    if limit is not None and limit < work.channels:
+        choices[2] = choices[2][:1]
     found = (lay_out(work, *sizes, "weights", work.splits[0]) for sizes in product(*choices))
     return min(found, key=lambda tiling: (tiling.l1_bytes, tiling.tiles))
 
@@ -146,13 +162,13 @@ def measure(work: Work, tiling: Tiling, memory: Memory, from_l3: bool = False) -
     tiles = expand(work, tiling)
     loads = [sum(_load_cycles(t, memory)) for t in tiles]
     stores = [_box_cycles(t.output, memory) for t in tiles]
-    computes = [_compute_cycles(work, t.output, tiling.split, memory) for t in tiles]
+    computes = [TILE_CYCLES + _compute_cycles(work, t.output, tiling.split, memory) for t in tiles]
     constants = memory.cycles(work.constant_bytes) if work.constant_bytes else 0
     cycles = constants + loads[0] + stores[-1]
     for i, compute in enumerate(computes):
         ahead = loads[i + 1] if i + 1 < len(tiles) else 0
         behind = stores[i - 1] if i else 0
-        cycles += max(compute, ahead + behind) + TILE_CYCLES
+        cycles += max(compute, ahead + behind)
     slices = [t.weights.length for t in tiles if t.weights and t.weights.fresh]
     if from_l3:
         cycles = max(cycles, memory.l3_cycles(sum(slices), len(slices)))
@@ -162,7 +178,7 @@ def measure(work: Work, tiling: Tiling, memory: Memory, from_l3: bool = False) -
         weight_bytes=sum(slices),
         constant_bytes=work.constant_bytes,
         output_bytes=sum(t.output.transfer.bytes for t in tiles),
-        compute_cycles=sum(computes) + TILE_CYCLES * len(tiles),
+        compute_cycles=sum(computes),
         dma_cycles=constants + sum(loads) + sum(stores),
         cycles=cycles,
     )
@@ -170,19 +186,19 @@ def measure(work: Work, tiling: Tiling, memory: Memory, from_l3: bool = False) -
 
 def _compute_cycles(work: Work, box: Box, split: Split, memory: Memory) -> int:
     """Of one tile, when every core has done its share."""
-    granules = -(-box.channels // work.granule)
+    granules, cores = -(-box.channels // work.granule), memory.cores
     outputs = {
-        "rows": share(box.height, 1, memory) * box.width * granules,
-        "columns": box.height * share(box.width, 1, memory) * granules,
-        "channels": box.height * box.width * share(granules, 1, memory),
-        "pixels": share(box.height * box.width, work.pixel_granule, memory) * granules,
+        "rows": share(box.height, 1, cores) * box.width * granules,
+        "columns": box.height * share(box.width, 1, cores) * granules,
+        "channels": box.height * box.width * share(granules, 1, cores),
+        "pixels": share(box.height * box.width, work.pixel_granule, cores) * granules,
     }
     return outputs[split] * work.granule * work.cycles_per_output
 
 
-def share(count: int, granule: int, memory: Memory) -> int:
+def share(count: int, granule: int, cores: int) -> int:
     """The largest part of ``count`` that one of the cores gets, in multiples of ``granule``."""
-    return min(-(-count // (granule * memory.cores)) * granule, count)
+    return min(-(-count // (granule * cores)) * granule, count)
 
 
 def _box_cycles(box: Box, memory: Memory) -> int:
