@@ -1,142 +1,183 @@
-/* What one instruction does, and how many cycles it takes.
- *
- * A core's time is the cycle in which an instruction is in the EX stage, where data requests
- * leave, branches are decided, results appear. The rules are those of `pipeline.rst` of CV32E40P
- * and CV32E41P and of their controllers (load_stall_o, jr_stall_o, csr_status_i).
- */
+/* What one instruction does to its core; loads and stores apart, which iss.c gives to the bus. */
 #ifndef HWGEN_EXECUTE_H
 #define HWGEN_EXECUTE_H
 
-#include "core.h"
-#include "simd.h"
+#include "loops.h"
+#include "pipeline.h"
 
-enum { JUMP_CYCLES = 2, BRANCH_CYCLES = 3, MULH_CYCLES = 5, CSR_CYCLES = 4, FENCE_CYCLES = 4 };
-
-static inline int is_load(const Insn *i) { return i->op >= OP_LB && i->op < OP_SB; }
-static inline int is_store(const Insn *i) { return i->op >= OP_SB && i->op < OP_SB + 12; }
-static inline int addressing(const Insn *i) { return (i->op - OP_LB) & 3; }
-static inline int is_post(const Insn *i) {
-    return (is_load(i) || is_store(i)) && (addressing(i) & 1);
-}
-static inline int changes_pc(const Insn *i) { return i->op >= OP_JAL && i->op <= OP_BNEIMM; }
-
-/* Bytes of a load or store. */
-static inline uint32_t access_bytes(const Insn *i) {
-    static const uint8_t bytes[8] = {1, 2, 4, 1, 2, 1, 2, 4};
-    return bytes[(i->op - OP_LB) / 4];
+/* fence.i: what was decoded may have changed in memory. */
+static void forget_code(Iss *s) {
+    for (int memory = 0; memory < 2; ++memory)
+        for (uint32_t k = 0; k < s->chunks[memory]; ++k) {
+            free(s->code[memory][k]);
+            s->code[memory][k] = NULL;
+        }
+    for (uint32_t k = 0; k < s->machine.config.cores; ++k) s->cores[k].previous = NULL;
 }
 
-/* Is a register written in EX? It may be x0. */
-static inline int writes_early(const Insn *i) {
-    if (is_load(i) || is_store(i)) return is_post(i);
-    return !(i->op >= OP_BEQ && i->op <= OP_BNEIMM) && !(i->op >= OP_FENCE && i->op <= OP_MRET) &&
-           i->op < OP_LOOP_START;
-}
-
-static inline uint32_t early_target(const Insn *i) { return is_post(i) ? i->rs1 : i->rd; }
-
-/* Finds the cycle in which an instruction enters EX after a jump. Beyond pipeline.rst: the aligner
- * joins the halves of a target only while ID waits for it; and while a jalr that has written its own
- * register is in EX, what is left of it in ID, unless the target is there already, stalls ID
- * (jr_stall_o of the controller). */
-static inline void issue_target(Core *c, const Insn *i) {
-    const uint32_t halves = (c->pc & 2) && i->size == 4;
-    const uint32_t late = halves || c->offered > c->ready;
-    if (c->ready < c->offered) c->ready = c->offered;
-    c->ready += halves + (late && (c->after & AFTER_OWN_JALR));
-    c->offered = c->ready;
-}
-
-/* The same after any instruction that left something behind. */
-static inline void issue(Core *c, const Insn *i) {
-    c->free = c->ready;
-    if (c->after & AFTER_JUMP) {
-        issue_target(c, i);
-    } else if (c->after & AFTER_LOAD) {
-        const uint32_t r = c->loaded;
-        if ((r && (r == i->rs1 || r == i->rs2 || r == i->rs3)) ||
-            (r == early_target(i) && writes_early(i)))
-            ++c->ready;
+static void run_csr(Iss *s, Core *c, const Insn *i) {
+    const uint32_t operand = i->op >= OP_CSRRWI ? (uint32_t)i->imm : c->x[i->rs1];
+    const int set = i->op == OP_CSRRS || i->op == OP_CSRRSI;
+    const int clear = i->op == OP_CSRRC || i->op == OP_CSRRCI;
+    uint32_t old;
+    int fits = csr_read(s, c, i->kind, &old);
+    if (fits && !((set || clear) && !i->imm)) /* imm: the number of the register, too */
+        fits = csr_write(c, i->kind, set ? old | operand : clear ? old & ~operand : operand);
+    if (!fits) {
+        core_stop(s, c, i, "illegal access to control register 0x%03x", (unsigned)i->kind);
+        return;
     }
-    c->after = 0;
+    c->x[i->rd] = old;
+    if (csr_flushes(i->kind)) c->ready += CSR_CYCLES - 1;
 }
 
-/* The same after an instruction that took a single cycle. */
-static inline void issue_next(Core *c) { c->offered = c->free = c->ready; }
-
-/* A jalr needs its register in ID, where neither EX nor a load can forward it to. */
-static inline void issue_jalr(Core *c, const Insn *i) {
-    const Insn *p = c->previous;
-    if (i->rs1 && c->offered < c->returned[i->rs1]) c->offered = c->returned[i->rs1];
-    if (i->rs1 && p && writes_early(p) && early_target(p) == i->rs1 && c->offered <= c->free)
-        c->offered = c->free + 1;
-    if (c->ready < c->offered) c->ready = c->offered;
-}
-
-/* A jump is decided in ID: what holds it up there does not hold up the fetch of its target. */
-static inline void leave_to(Core *c, uint32_t target, uint64_t offered) {
-    c->pc = target;
-    ++c->ready;
-    c->offered = offered;
-    c->after = AFTER_JUMP;
-}
-
-/* cv32e40p_alu_div.sv: a cycle to load, one a bit from the divisor's highest bit up, one to end. */
-static inline uint32_t division_cycles(uint32_t divisor, int is_signed) {
-    const int negative = is_signed && (divisor & 0x80000000u);
-    return 3 + (negative ? leading_zeros(~divisor) - 1 : leading_zeros(divisor));
-}
-
-static inline uint32_t divide(int op, uint32_t a, uint32_t b) {
-    if (b == 0) return op == OP_DIV || op == OP_DIVU ? 0xffffffffu : a;
-    if (op == OP_DIVU) return a / b;
-    if (op == OP_REMU) return a % b;
-    if (a == 0x80000000u && b == 0xffffffffu) return op == OP_DIV ? a : 0;
-    return (uint32_t)(op == OP_DIV ? (int32_t)a / (int32_t)b : (int32_t)a % (int32_t)b);
-}
-
-/* ---- Memory ------------------------------------------------------------------------------- */
-
-static inline uint32_t access_address(const Core *c, const Insn *i) {
-    const uint32_t base = c->x[i->rs1];
-    const uint32_t index = is_store(i) ? c->x[i->rs3] : c->x[i->rs2];
-    switch (addressing(i)) {
-    case 0: return base + (uint32_t)i->imm;
-    case 2: return base + index;
-    default: return base;
+static inline void jump(Iss *s, Core *c, const Insn *i, uint32_t target, uint64_t offered) {
+    if (c->looping) {
+        check_jump(s, c, i, target);
+        if (s->machine.status.state != STATE_RUNNING) return;
     }
-}
-
-/* The value that a load of `word`, its bytes from bit 0 on, puts into the register. */
-static inline uint32_t loaded_value(const Insn *i, uint32_t word) {
-    switch ((i->op - OP_LB) / 4) {
-    case 0: return (uint32_t)extend(word, 8);
-    case 1: return (uint32_t)extend(word, 16);
-    case 2: return word;
-    case 3: return word & 0xff;
-    default: return word & 0xffff;
-    }
-}
-
-/* Ends a load or store whose last bus access was granted in cycle `at`. */
-static inline void finish_access(Core *c, const Insn *i, uint32_t word, uint64_t at) {
-    if (is_post(i)) {
-        const uint32_t index = is_store(i) ? c->x[i->rs3] : c->x[i->rs2];
-        c->x[i->rs1] += addressing(i) == 1 ? (uint32_t)i->imm : index;
-    }
-    c->after = AFTER_WAIT;
-    if (is_load(i)) {
-        c->x[i->rd] = loaded_value(i, word);
-        c->loaded = i->rd;
-        c->returned[i->rd] = at + 3;
-        c->after = AFTER_LOAD;
-    }
-    c->x[0] = 0;
-    c->offered = c->ready + 1;
-    c->ready = at + 1;
     ++c->retired;
     c->previous = i;
-    c->pc += i->size;
+    leave_to(c, target, offered);
+}
+
+/* The instruction keeps EX for some cycles. */
+static inline void occupy(Core *c, uint32_t cycles) {
+    c->offered = c->ready + 1;
+    c->ready += cycles - 1;
+    c->after = AFTER_WAIT;
+}
+
+/* Runs an instruction that neither loads nor stores. */
+static inline void execute(Iss *s, Core *c, const Insn *i) {
+    uint32_t *x = c->x;
+    const uint32_t a = x[i->rs1], b = x[i->rs2], imm = (uint32_t)i->imm;
+    const uint32_t next = c->pc + i->size;
+    uint32_t result = 0;
+    int taken = 0;
+    switch (i->op) {
+    case OP_LUI: result = imm; break;
+    case OP_AUIPC: result = c->pc + imm; break;
+    case OP_JAL:
+        x[i->rd] = next;
+        goto jumped;
+    case OP_JALR:
+        issue_jalr(c, i);
+        x[i->rd] = next;
+        x[0] = 0;
+        jump(s, c, i, (a + imm) & ~1u, c->offered + JUMP_CYCLES);
+        if (i->rs1 && i->rs1 == i->rd) c->after |= AFTER_OWN_JALR;
+        return;
+    case OP_BEQ: taken = a == b; goto branch;
+    case OP_BNE: taken = a != b; goto branch;
+    case OP_BLT: taken = (int32_t)a < (int32_t)b; goto branch;
+    case OP_BGE: taken = (int32_t)a >= (int32_t)b; goto branch;
+    case OP_BLTU: taken = a < b; goto branch;
+    case OP_BGEU: taken = a >= b; goto branch;
+    case OP_BEQIMM: taken = a == (uint32_t)(int8_t)i->amount; goto branch;
+    case OP_BNEIMM: taken = a != (uint32_t)(int8_t)i->amount; goto branch;
+    case OP_ADDI: result = a + imm; break;
+    case OP_SLTI: result = (int32_t)a < i->imm; break;
+    case OP_SLTIU: result = a < imm; break;
+    case OP_XORI: result = a ^ imm; break;
+    case OP_ORI: result = a | imm; break;
+    case OP_ANDI: result = a & imm; break;
+    case OP_SLLI: result = a << imm; break;
+    case OP_SRLI: result = a >> imm; break;
+    case OP_SRAI: result = (uint32_t)((int32_t)a >> imm); break;
+    case OP_ADD: result = a + b; break;
+    case OP_SUB: result = a - b; break;
+    case OP_SLL: result = a << (b & 31); break;
+    case OP_SLT: result = (int32_t)a < (int32_t)b; break;
+    case OP_SLTU: result = a < b; break;
+    case OP_XOR: result = a ^ b; break;
+    case OP_SRL: result = a >> (b & 31); break;
+    case OP_SRA: result = (uint32_t)((int32_t)a >> (b & 31)); break;
+    case OP_OR: result = a | b; break;
+    case OP_AND: result = a & b; break;
+    case OP_MUL: result = a * b; break;
+    case OP_MULH:
+        result = (uint32_t)((uint64_t)((int64_t)(int32_t)a * (int32_t)b) >> 32);
+        occupy(c, MULH_CYCLES);
+        break;
+    case OP_MULHSU:
+        result = (uint32_t)((uint64_t)((int64_t)(int32_t)a * (int64_t)b) >> 32);
+        occupy(c, MULH_CYCLES);
+        break;
+    case OP_MULHU:
+        result = (uint32_t)((uint64_t)a * b >> 32);
+        occupy(c, MULH_CYCLES);
+        break;
+    case OP_DIV:
+    case OP_DIVU:
+    case OP_REM:
+    case OP_REMU:
+        result = divide(i->op, a, b);
+        occupy(c, division_cycles(b, i->op == OP_DIV || i->op == OP_REM));
+        break;
+    case OP_FENCE:
+    case OP_FENCE_I:
+        jump(s, c, i, next, c->ready + FENCE_CYCLES);
+        if (i->op == OP_FENCE_I) forget_code(s);
+        return;
+    case OP_CSRRW:
+    case OP_CSRRS:
+    case OP_CSRRC:
+    case OP_CSRRWI:
+    case OP_CSRRSI:
+    case OP_CSRRCI:
+        run_csr(s, c, i);
+        result = x[i->rd];
+        break;
+    case OP_MAC: result = x[i->rd] + a * b; break;
+    case OP_MSU: result = x[i->rd] - a * b; break;
+    case OP_HALF: result = half_product(i->kind, a, b, x[i->rd], i->amount); break;
+    case OP_NORM:
+        result = i->kind & NORM_REGISTER ? norm(i->kind, x[i->rd], a, b & 31)
+                                         : norm(i->kind, a, b, i->amount);
+        break;
+    case OP_ALU: result = alu(i->kind, a, i->form == FORM_IMMEDIATE ? imm : b, x[i->rd]); break;
+    case OP_SIMD:
+        result = simd(i, a, i->form == FORM_REGISTER    ? b
+                            : i->form == FORM_IMMEDIATE ? imm
+                            : i->bytes                  ? (b & 0xff) * 0x01010101u
+                                                        : (b & 0xffff) * 0x00010001u,
+                      x[i->rd]);
+        break;
+    case OP_DOTSP_B: result = dot_b(a, b, 1, 1); break;
+    case OP_SDOTSP_B: result = x[i->rd] + dot_b(a, b, 1, 1); break;
+    case OP_SDOTUSP_B: result = x[i->rd] + dot_b(a, b, 0, 1); break;
+    case OP_SDOTUP_B: result = x[i->rd] + dot_b(a, b, 0, 0); break;
+    case OP_SDOTSP_H: result = x[i->rd] + dot_h(a, b, 1, 1); break;
+    case OP_LOOP_START:
+    case OP_LOOP_END:
+    case OP_LOOP_COUNT:
+    case OP_LOOP_SETUP: set_loop(s, c, i); break;
+    case OP_ECALL: core_stop(s, c, i, "environment call"); return;
+    case OP_EBREAK: core_stop(s, c, i, "breakpoint"); return;
+    case OP_WFI: core_stop(s, c, i, "wfi: no interrupt would ever wake the core"); return;
+    default: core_stop(s, c, i, "illegal instruction"); return;
+    }
+    x[i->rd] = result;
+    x[0] = 0;
+    ++c->retired;
+    ++c->ready;
+    c->previous = i;
+    c->pc = next;
+    return;
+
+branch:
+    if (!taken) {
+        ++c->retired;
+        ++c->ready;
+        c->previous = i;
+        c->pc = next;
+        return;
+    }
+jumped:
+    x[0] = 0;
+    jump(s, c, i, c->pc + imm,
+         i->op == OP_JAL ? c->offered + JUMP_CYCLES : c->ready + BRANCH_CYCLES);
 }
 
 #endif
