@@ -97,14 +97,23 @@ class _Kernel:
         self.sums = [f"a{c}{p}" for c in range(channels) for p in range(pixels)]
 
     def whole_bytes(self) -> Assembly:
-        """8-bit weights: a word a channel and a word a pixel, the latter two at a time."""
-        words = [f"w{c}" for c in range(self.channels)]
+        """8-bit weights: a word a channel and a word a pixel.
+
+        Of a single pixel two words of weights are in registers at a time, else those of all
+        channels and of two pixels.
+        """
+        count = 2 if self.pixels == 1 else self.channels
+        words = [f"w{c}" for c in range(count)]
         data = [f"y{i}" for i in range(min(self.pixels, 2))]
         body = [self.load(p, y) for p, y in enumerate(data)]
         body += [_dsp("p.lw", w, "4", "v") for w in words]
         for p in range(self.pixels):
             y = data[p % 2]
-            body += [self.multiply(c, p, y, w) for c, w in enumerate(words)]
+            for c in range(self.channels):
+                w = words[c % count]
+                body.append(self.multiply(c, p, y, w))
+                if c + count < self.channels:
+                    body.append(_dsp("p.lw", w, "4", "v"))
             if p + 2 < self.pixels:
                 body.append(self.load(p + 2, y))
         before = [_base(f"lw [a{c}0], {4 * c}([w1])") for c in range(self.channels)]

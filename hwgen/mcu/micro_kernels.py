@@ -48,13 +48,14 @@ class Dot:
         return assembly(self.unsigned, self.bits, self.channels, self.pixels)
 
 
-_SHAPES = ((4, 4), (4, 2), (4, 1), (8, 1))
+_SHAPES = {8: ((4, 4), (4, 2), (4, 1), (8, 1), (16, 1)), 4: ((4, 4), (4, 2), (4, 1), (8, 1))}
+_SHAPES[2] = _SHAPES[4]
 
 DOTS = tuple(
     Dot(unsigned, bits, *shape)
     for unsigned in (True, False)
     for bits in BLOCK_BITS
-    for shape in _SHAPES
+    for shape in _SHAPES[bits]
 )
 """All that there are."""
 
