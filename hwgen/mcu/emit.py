@@ -20,7 +20,7 @@ from .names import KEYWORDS, Names
 from .plan import Buffer, Plan, plan
 from .stages import Program, group
 from .target import Target, find_target, save_target
-from .templates import TEMPLATES, read_kernel
+from .templates import TEMPLATES, read_kernel, wrap_code
 from .tiled import TiledLayer
 from .tiles import ALIGN, Tiling
 
@@ -128,7 +128,8 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         templates["gap_main.c"] = "targets/pmsis/gap_main.c.j2"
         templates["gap.mk"] = "targets/pmsis/gap.mk.j2"
     for name, template in templates.items():
-        _write(build.folder / name, TEMPLATES.get_template(template).render(context))
+        text = TEMPLATES.get_template(template).render(context)
+        _write(build.folder / name, wrap_code(text) if name.endswith((".c", ".h")) else text)
     _write_runtime(build.folder, functions, machine)
     save_target(machine, build.folder)
     build.save()

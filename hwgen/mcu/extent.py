@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from ..ir.types import Type
@@ -10,6 +11,20 @@ from .expressions import Term, times
 from .target import Target
 
 __all__ = ["Extent", "image"]
+
+
+# Members of hwgen_tile, and what kernels call them: as variables of their own, which stores through
+# pointers cannot change.
+_NAMES = {
+    "rows": "rows",
+    "columns": "columns",
+    "channels": "channels",
+    "channel": "first_channel",
+    "height": "height",
+    "width": "width",
+    "top": "pad_top",
+    "left": "pad_left",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +42,7 @@ class Extent:
     top, left
         Zero padding before its first row and column.
     is_tile
-        Whether these are fields of the tile ``t``.
+        Whether these are variables, read from the tile ``t``.
     is_team
         Whether several cores share a call.
     """
@@ -48,10 +63,20 @@ class Extent:
         """The extent of a stage on a target: a tile where the target has a fast memory."""
         is_team = target.cores > 1
         if target.l1:
-            fields = ("rows", "columns", "channels", "channel", "height", "width", "top", "left")
-            return cls(*(f"t->{field}" for field in fields), is_tile=True, is_team=is_team)
+            return cls(*_NAMES.values(), is_tile=True, is_team=is_team)
         sizes = (*image(y), 0, *image(x)[:2], *padding)
         return cls(*sizes, is_tile=False, is_team=is_team)
+
+    def prelude(self, body: str) -> str:
+        """``body`` behind the variables that it reads from the tile."""
+        if not self.is_tile:
+            return body
+        used = [
+            f"const int {name} = t->{member};"
+            for member, name in _NAMES.items()
+            if re.search(rf"(?<![>.\w]){name}\b", body)
+        ]
+        return "\n".join([*(used or ["(void)t;"]), body])
 
     @property
     def pixels(self) -> Term:

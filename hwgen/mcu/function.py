@@ -36,7 +36,8 @@ __all__ = [
 _LOCALS = (
     *("x", "y", "z", "a", "b", "w", "p", "q", "v", "n", "t", "acc", "best", "sum", "byte"),
     *("i", "i0", "i1", "j", "j0", "j1", "k", "o", "r", "c", "top", "left", "length", "count"),
-    *("column", "columns", "constants", "copied", "part", "pixel", "pixels", "scratch", "weights"),
+    *("column", "constants", "copied", "gathered", "part", "pixel", "rest", "scratch", "weights"),
+    *("rows", "columns", "channels", "first_channel", "height", "width", "pad_top", "pad_left"),
 )
 
 
@@ -137,6 +138,8 @@ class Blocks:
         Of these, what a row of the window takes.
     is_direct
         Whether the data are read where they lie.
+    gather
+        Function that makes a column of a window; empty where there is none.
     count
         Blocks of the extent.
     has_tail
@@ -159,6 +162,7 @@ class Blocks:
     column_bytes: int
     run_bytes: int
     is_direct: bool
+    gather: str
     count: Term
     has_tail: bool
     result: CType
@@ -236,8 +240,10 @@ class Function:
         Name of the one it calls, without its shape; or empty.
     macs
         Products that it sums up.
-    body, finish
-        Text of the function, and of the one that makes results of accumulators if it has one.
+    parts
+        Texts of the functions that it calls.
+    body
+        Text of the function.
     """
 
     name: str
@@ -251,8 +257,8 @@ class Function:
     shape: dict[str, object] = field(default_factory=dict)
     micro_kernel: str = ""
     macs: int = 0
+    parts: list[str] = field(default_factory=list)
     body: str = ""
-    finish: str = ""
 
     @property
     def extent(self) -> Extent:
@@ -312,7 +318,7 @@ class Function:
             "name": self.name,
             "arrays": [c for c in self.constants if c.is_weights or not is_tile],
             "members": [c for c in self.constants if is_tile and not c.is_weights],
-            "finish": self.finish,
+            "parts": self.parts,
             "comment": describe_stage(self.stage, self.notes),
             "parameters": ", ".join(self._parameters()),
             "body": self.body,
@@ -367,7 +373,7 @@ class Function:
         bias: Constant,
         bits: int,
         channels: int,
-        is_direct: bool = False,
+        is_direct: bool,
     ) -> Blocks:
         """Add the weights of a layer in blocks of ``channels`` rows.
 
@@ -377,6 +383,8 @@ class Function:
             Weights of shape (output channels, rows of the window, length of a row).
         bits
             In which they are stored: 8, 4 or 2.
+        is_direct
+            Whether the data need not be gathered into columns.
         """
         name = self.stage.name
         outputs, rows, length = runs.shape
@@ -402,6 +410,7 @@ class Function:
             column_bytes=steps * step,
             run_bytes=runs.shape[2],
             is_direct=is_direct,
+            gather="" if is_direct else self.names.take(f"{self.name}_gather"),
             count=count,
             has_tail=outputs % channels > 0,
             result=self.stage.output.ctype,
@@ -423,7 +432,7 @@ class Function:
         return conversion(INT32 if weights.kind else weights.ctype, work)
 
     def render(self) -> None:
-        """Fill ``body``, ``finish``, ``constants`` and ``shape``."""
+        """Fill ``body``, ``parts``, ``constants`` and ``shape``."""
         stage = self.stage
         if stage.kernel is None:
             template, values = "elementwise.c.j2", self._copy_values()
@@ -434,13 +443,16 @@ class Function:
         steps, last = self._epilogue(made)
         blocks = values.get("blocks")
         if blocks is not None:
-            self.finish = self._finish(blocks, steps, last)
-        self.body = TEMPLATES.get_template(template).render(
+            self.parts.append(self._finish(blocks, steps, last))
+            if blocks.gather:
+                self.parts.append(self._gather(blocks, values))
+        body = TEMPLATES.get_template(template).render(
             values,
             e=self.extent,
             per_channel=any(step.is_per_channel for step in steps),
             store=self._store(steps, last),
         )
+        self.body = self.extent.prelude(body.strip())
 
     def _copy_values(self) -> dict[str, object]:
         """What ``elementwise.c.j2`` needs: a loop that hands every element to the epilogue."""
@@ -476,15 +488,26 @@ class Function:
     def _finish(self, blocks: Blocks, steps: list[_Step], last: Scalar) -> str:
         """The function that makes a result of an accumulator."""
         lines, value = self._statements(steps, "acc", "o")
-        return TEMPLATES.get_template("finish.c.j2").render(
-            name=blocks.finish,
-            result=blocks.result,
-            constants=f"{self.name}_constants" if self.extent.is_tile else "",
-            reads_constants=any(step.reads_constants for step in steps),
-            reads_channel=any(step.is_per_channel for step in steps),
-            lines=lines,
-            value=value if blocks.result == last.ctype else f"({blocks.result}){value}",
+        return (
+            TEMPLATES.get_template("finish.c.j2")
+            .render(
+                name=blocks.finish,
+                result=blocks.result,
+                constants=f"{self.name}_constants" if self.extent.is_tile else "",
+                reads_constants=any(step.reads_constants for step in steps),
+                reads_channel=any(step.is_per_channel for step in steps),
+                lines=lines,
+                value=value if blocks.result == last.ctype else f"({blocks.result}){value}",
+            )
+            .strip()
         )
+
+    def _gather(self, blocks: Blocks, values: dict[str, object]) -> str:
+        """The function that makes a column of a window."""
+        template = TEMPLATES.get_template("conv2d_gather.j2")
+        return template.render(
+            values, e=self.extent, name=blocks.gather, prelude=self.extent.prelude
+        ).strip()
 
     def _store(self, steps: list[_Step], last: Scalar) -> Callable[[str, Term, Term], str]:
         """The function by which a kernel's template places the epilogue and the store."""

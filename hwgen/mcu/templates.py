@@ -10,7 +10,7 @@ import numpy as np
 
 from .expressions import minus, plus, times
 
-__all__ = ["COLUMNS", "TEMPLATES", "initializer", "read_kernel"]
+__all__ = ["COLUMNS", "TEMPLATES", "initializer", "read_kernel", "wrap_code"]
 
 COLUMNS = 100
 
@@ -32,6 +32,22 @@ def initializer(values: np.ndarray) -> str:
     if short:
         return "{\n" + "\n".join(f"    {{{row.strip()}}}," for row in rows) + "\n}"
     return "{\n" + "\n".join(f"    {{\n{row}\n    }}," for row in rows) + "\n}"
+
+
+def wrap_code(text: str) -> str:
+    """C whose lines are broken behind commas and operators where they are too long."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()) + 4)
+        while len(line) > COLUMNS and not line.lstrip().startswith(("#", "*", "/*", '"')):
+            ends = [line.rfind(mark, 0, COLUMNS) + len(mark) for mark in (", ", " && ", "; ")]
+            end = max(ends)
+            if end <= len(indent) + 4:
+                break
+            lines.append(line[:end].rstrip())
+            line = indent + line[end:]
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _wrap(words: Iterable[str], indent: int) -> str:

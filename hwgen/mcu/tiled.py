@@ -84,7 +84,7 @@ class TiledLayer:
         )
         self.arguments = ", ".join(
             [
-                "&tiles[i]",
+                "&tile",
                 *(f"{o.name}_tile[{o.name}_now->buffer]" for o in self.inputs),
                 *(["constants"] if tiling.constants else []),
                 "y_tile[y_now->buffer]",

@@ -12,11 +12,11 @@
 
 _Static_assert(sizeof(int) >= 4, "emitted C counts and multiplies in int, which must have 32 bits");
 
-/* A layer stays a function of its own: profiles and traps name it, sizes are its own. */
+/* Stays a function of its own: it has all registers, profiles and traps name it. */
 #if defined(__GNUC__)
-#define HWGEN_LAYER __attribute__((noinline)) static
+#define HWGEN_APART __attribute__((noinline)) static
 #else
-#define HWGEN_LAYER static
+#define HWGEN_APART static
 #endif
 
 /* Before a loop that must vanish, so that what it indexes can stay in registers. */

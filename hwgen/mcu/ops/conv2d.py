@@ -37,11 +37,11 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
         if not is_direct:
             function.scratch_bytes_a_core = PIXELS * blocks.column_bytes
         cycles = 8 + int(0.45 * np.prod((height, width, depth)))
-        function.cut(granule=CHANNELS, splits=("pixels", "channels"), cycles_per_output=cycles)
+        function.cut(granule=CHANNELS, split="area", pixel_granule=PIXELS, cycles_per_output=cycles)
         return {**values, "blocks": blocks, "p": PIXELS}
     weights = function.weights(f"{stage.name}_weights", stored)
     is_depthwise = outputs == op.groups == x.type.channels
-    function.cut(splits=("pixels",), cycles_per_output=8 * height * width * depth)
+    function.cut(split="pixels", cycles_per_output=8 * height * width * depth)
     if op.groups > 1 and not is_depthwise:
         function.cut(axes=("rows", "columns"))
     return {
