@@ -36,7 +36,7 @@ PORT = "targets/bare"
 # Of hwgen_port.h: profile points around an inference, and the result of a stack overflow.
 BEGIN, END = 0xFFFF_FFFF, 0xFFFF_FFFE
 STACK_OVERFLOW = 100
-LEVEL = "-O2"
+LEVEL = "-O3"
 ALL = 0xFFFF_FFFF  # samples: as many as there are
 MANY_L2 = 64 << 20  # a program of many models is no product: its memory has room
 

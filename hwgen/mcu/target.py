@@ -32,6 +32,7 @@ _ATTRIBUTES = {
     "memory.l2": "l2",
     "memory.l3": "l3",
     "memory.stack": "stack",
+    "memory.l1_reserve": "l1_reserve",
     "memory.reserve": "reserve",
     "memory.l2_wait": "l2_wait",
     "compiler.triple": "triple",
@@ -92,8 +93,8 @@ class Target:
         memory; 0 for none, and for an ``l2`` without a stated limit.
     stack
         Bytes of a core's stack; in L1 if there is one, else in L2.
-    reserve
-        Bytes of L2 that are not the model's: code and the platform's runtime.
+    l1_reserve, reserve
+        Bytes of L1 and of L2 that are not the model's: code and the platform's runtime.
     l2_wait
         Cycles that a core waits longer for an access to L2 than for one to L1.
     dma
@@ -116,7 +117,8 @@ class Target:
     l1: int = 0
     l2: int = 0
     l3: int = 0
-    stack: int = 4096
+    stack: int = 4112
+    l1_reserve: int = 0
     reserve: int = 0
     l2_wait: int = 0
     dma: Dma | None = None
@@ -140,8 +142,8 @@ class Target:
 
     @property
     def l1_usable(self) -> int:
-        """Bytes of L1 for tiles: all but the stacks."""
-        return self.l1 - self.cores * self.stack if self.l1 else 0
+        """Bytes of L1 for tiles: all but the stacks and the reserve."""
+        return self.l1 - self.cores * self.stack - self.l1_reserve if self.l1 else 0
 
     @property
     def l2_usable(self) -> int:
@@ -219,7 +221,7 @@ def _target(name: str, settings: dict[str, object], where: str) -> Target:
             )
     values = {a: _frozen(settings[k]) for k, a in _ATTRIBUTES.items() if k in settings}
     values.setdefault("summary", "a platform of the user's own")
-    values.setdefault("stack", 1024 if values.get("l1") else 4096)
+    values.setdefault("stack", 1040 if values.get("l1") else 4112)
     speeds = {k.removeprefix("dma."): v for k, v in settings.items() if k.startswith("dma.")}
     target = Target(name=name, dma=Dma(**speeds) if speeds else None, **values)
     if wrong := _contradiction(target):
@@ -297,7 +299,7 @@ def _contradiction(t: Target) -> str | None:
     if t.l1 and t.l1_usable < MIN_L1:
         return (
             f"memory.l1 must leave {MIN_L1} bytes beside the stacks, not {t.l1_usable}: "
-            f"{t.l1} bytes less {t.cores} stacks of {t.stack}"
+            f"{t.l1} bytes less {t.cores} stacks of {t.stack} and {t.l1_reserve} in reserve"
         )
     if t.l2 and t.l2_usable < MIN_L2:
         stacks = "" if t.l1 else f" and {t.cores} stacks of {t.stack}"

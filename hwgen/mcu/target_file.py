@@ -97,6 +97,7 @@ KEYS: dict[str, Whole | OneOf | Text | Texts] = {
     "memory.l2": Whole(4 * KIB, 1024 * MIB, 4, none=True),
     "memory.l3": Whole(KIB, 1024 * MIB, 4, none=True),
     "memory.stack": Whole(256, MIB, 16),
+    "memory.l1_reserve": Whole(0, 16 * MIB, 4),
     "memory.reserve": Whole(0, 1024 * MIB, 4),
     "memory.l2_wait": Whole(0, 1000),
     "dma.bytes": Whole(1, 64),

@@ -275,10 +275,10 @@ def test_a_core_must_not_reach_external_memory(tmp_path):
 
 
 def test_a_program_that_fills_memory_does_not_link(tmp_path):
-    full = "HWGEN_L1 static volatile char room[57345]; int main(void) { room[0] = 0; return 0; }"
+    full = "HWGEN_L1 static volatile char room[57217]; int main(void) { room[0] = 0; return 0; }"
     with pytest.raises(CompilerFailed, match="L1 is full"):
         run(tmp_path, full)
-    assert run(tmp_path, full.replace("57345", "57344")).exit_code == 0
+    assert run(tmp_path, full.replace("57217", "57216")).exit_code == 0
     small = dataclasses.replace(find_target("rv32imc"), l2=32768, stack=4096)
     with pytest.raises(CompilerFailed, match="L2 is full"):
         run(tmp_path, "static volatile char room[32000]; int main(void) { return room[0]; }", small)

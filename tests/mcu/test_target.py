@@ -49,7 +49,7 @@ def test_bundled():
     assert (rv32imc.isa, rv32imc.cores, rv32imc.is_tiled) == ("plain", 1, False)
     assert (gap8.isa, gap8.sdk_isa, gap8.cores, gap8.port) == ("xpulpv2", "greenwaves", 8, "pmsis")
     assert (gap8.l1, gap8.l2, gap8.l3) == (64 << 10, 512 << 10, 8 << 20)
-    assert gap8.l1_usable == gap8.l1 - 8 * gap8.stack
+    assert gap8.l1_usable == gap8.l1 - 8 * gap8.stack - gap8.l1_reserve
     assert gap8.l2_usable == gap8.l2 - gap8.reserve
     assert gap8.dma.cycles(4096) == 16 + 512
     assert gap8.dma.cycles(4097) == 16 + 513
@@ -83,7 +83,7 @@ def test_a_platform_of_ones_own(write):
     assert (target.name, target.isa, target.cores, target.l1) == ("mine", "xpulpv2", 4, 131072)
     assert target.command == "riscv32-unknown-elf-gcc -march=rv32imcxpulpv2"
     assert target.dma == dataclasses.replace(find_target("gap8").dma, bytes=4)
-    assert target.stack == 1024
+    assert target.stack == 1040
     assert target.features == ("m", "c")
 
 
@@ -185,8 +185,8 @@ BAD = {
     ),
     "stacks fill L1": (
         'extends = "gap8"\n[memory]\nl1 = 8192',
-        "memory.l1 must leave 1024 bytes beside the stacks, not 0: 8192 bytes less 8 stacks of "
-        "1024",
+        "memory.l1 must leave 1024 bytes beside the stacks, not -2176: 8192 bytes less 8 stacks "
+        "of 1040 and 2048 in reserve",
     ),
     "reserve fills L2": (
         'extends = "gap8"\n[memory]\nreserve = 524_288',
@@ -313,6 +313,7 @@ def test_what_is_legal_is_taken_and_survives_saving(
         l2=l1 + l2_extra + 4096,
         l3=l3,
         stack=stack,
+        l1_reserve=0,
         reserve=0,
         dma=dataclasses.replace(base.dma, **dma),
         flags=tuple(flags),

@@ -160,7 +160,9 @@ def test_layers_have_sizes(small, tmp_path):  # noqa: F811
 
 def test_a_platform_of_ones_own(small, tmp_path):  # noqa: F811
     """The build folder holds the target, so that nothing else is needed to run it."""
-    (tmp_path / "mine.toml").write_text('extends = "gap8"\ncores = 3\n[memory]\nl1 = 8192\n')
+    (tmp_path / "mine.toml").write_text(
+        'extends = "gap8"\ncores = 3\n[memory]\nl1 = 8192\nl1_reserve = 0\n'
+    )
     x = np.random.default_rng(1).integers(0, 16, (2, *small.input_type.shape))
     emit(small, tmp_path / "build", target=str(tmp_path / "mine.toml"))
     (tmp_path / "mine.toml").unlink()
@@ -223,7 +225,7 @@ def test_a_trap_names_its_function(toy):
 
 
 def test_a_model_beyond_the_memory_is_refused_with_numbers(toy):
-    own = 'extends = "gap8"\ncores = 1\n[memory]\nl1 = 2048\nl2 = 65_536\nreserve = 0\n'
+    own = 'extends = "gap8"\ncores = 1\n[memory]\nl1 = 2048\nl1_reserve = 0\nstack = 1024\nl2 = 65_536\nreserve = 0\n'
     build = toy(target="mine", files={"mine.toml": own})
     with pytest.raises(Unsupported) as error:
         run_on_core(dataclasses.replace(build, arena_bytes=65536), samples(1))
