@@ -2,76 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import hwgen.kernels
-from hwgen.mcu.compiler import WARNINGS, find_host_compiler
 from hwgen.mcu.intrinsics import render_simd
 from hwgen.mcu.templates import TEMPLATES, initializer
+from tests.mcu.stub import ADDRESSES, MOMENTS, THREADS, build, needs_threads, run
 
 HERE = Path(__file__).parent / "pmsis"
-KERNELS = Path(hwgen.kernels.__path__[0])
-PORT = KERNELS / "targets" / "pmsis"
-STUB = PORT / "stub"
-ADDRESSES = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-THREADS = ("-fsanitize=thread",)
-ENVIRONMENT = {
-    "ASAN_OPTIONS": "detect_leaks=0",
-    "TSAN_OPTIONS": "halt_on_error=1 exitcode=66",
-    "UBSAN_OPTIONS": "print_stacktrace=1",
-}
-MOMENTS = ("late", "early", "crossed", "thread")
-
-
-def build(folder: Path, name: str, *sources: Path, options=(), includes=()) -> Path:
-    """A program of ``sources`` with the port and the stub, held to the warnings of emitted C."""
-    program = folder / name
-    command = [
-        *find_host_compiler(),
-        *(*WARNINGS, "-O1", "-g", *options),
-        *(f"-I{path}" for path in (*includes, PORT, STUB, KERNELS / "runtime", HERE)),
-        *("-o", program, *sources, PORT / "hwgen_port.c", *sorted(STUB.glob("*.c")), "-pthread"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return program
-
-
-def run(program: Path, cores: int = 8, moment: str = "late", flash: Path | None = None):
-    environment = {
-        **os.environ,
-        **ENVIRONMENT,
-        "HWGEN_STUB_CORES": str(cores),
-        "HWGEN_STUB_DMA": moment,
-        "HWGEN_STUB_FLASH": str(flash or program.parent),
-    }
-    command = [str(program)]
-    if shutil.which("setarch"):  # ThreadSanitizer wants the usual layout of memory
-        command = ["setarch", "-R", *command]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-
-
-@pytest.fixture(scope="session")
-def thread_sanitizer(tmp_path_factory) -> tuple[str, ...]:
-    """Options that find races; skips where the compiler or the machine has none."""
-    folder = tmp_path_factory.mktemp("tsan")
-    source = folder / "empty.c"
-    source.write_text("int main(void) { return 0; }\n")
-    program = folder / "empty"
-    done = subprocess.run(
-        [*find_host_compiler(), *THREADS, "-o", program, source], capture_output=True
-    )
-    if done.returncode or run(program).returncode:
-        pytest.skip("no ThreadSanitizer here")
-    return THREADS
 
 
 # A model of two tiled layers, written by hand.
@@ -126,7 +68,7 @@ def build_tiled(model, folder: Path, options, source: Path | None = None, l3: bo
     main = model.folder / ("gap_main_l3.c" if l3 else "gap_main.c")
     options = (*options, "-DHWGEN_EXTERNAL_RAM") if l3 else options
     source = source or model.source
-    return build(folder, "tiled", source, main, options=options, includes=(model.folder,))
+    return build(folder, "tiled", source, main, options=options, includes=(model.folder, HERE))
 
 
 @pytest.mark.parametrize("l3", [False, True], ids=["l2", "l3"])
@@ -141,8 +83,9 @@ def test_equal_on_every_number_of_cores(model, tmp_path, l3):
 
 
 @pytest.mark.parametrize("l3", [False, True], ids=["l2", "l3"])
-def test_no_races(model, tmp_path, thread_sanitizer, l3):
-    program = build_tiled(model, tmp_path, thread_sanitizer, l3=l3)
+def test_no_races(model, tmp_path, l3):
+    needs_threads()
+    program = build_tiled(model, tmp_path, THREADS, l3=l3)
     for cores, moment in ((8, "thread"), (3, "thread"), (8, "crossed")):
         done = run(program, cores, moment, flash=model.folder)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -173,14 +116,15 @@ def mutate(text: str, mutation: str) -> str:
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
-def test_forgotten_synchronisation_is_caught(model, tmp_path, thread_sanitizer, mutation):
+def test_forgotten_synchronisation_is_caught(model, tmp_path, mutation):
     """By wrong outputs or a message on one of the moments, and by ThreadSanitizer."""
+    needs_threads()
     source = tmp_path / "mutated.c"
     source.write_text(mutate(model.source.read_text(), mutation))
     program = build_tiled(model, tmp_path, ADDRESSES, source, l3=True)
     if "barrier" not in mutation:  # races of cores need luck to show in outputs
         assert any(run(program, 8, moment, model.folder).returncode for moment in MOMENTS[:3])
-    program = build_tiled(model, tmp_path, thread_sanitizer, source, l3=True)
+    program = build_tiled(model, tmp_path, THREADS, source, l3=True)
     done = run(program, 8, "thread", model.folder)
     assert done.returncode != 0
     assert "data race" in done.stderr or "pmsis stub" in done.stderr, done.stderr

@@ -1,0 +1,110 @@
+"""An emitted folder in somebody else's project: CMake, README."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from hwgen.mcu.compiler import find_host_compiler
+from hwgen.mcu.emit import emit
+from hwgen.mcu.target import find_target
+
+PROJECT = """\
+cmake_minimum_required(VERSION 3.10)
+project(firmware C)
+set(CMAKE_C_STANDARD 99)
+add_subdirectory(vendor/small)
+add_executable(small main.c)
+target_link_libraries(small PRIVATE hwgen_small)
+"""
+MAIN = """\
+#include <stdio.h>
+
+#include "small.h"
+
+static _Alignas(SMALL_ARENA_ALIGN) unsigned char arena[SMALL_ARENA_BYTES];
+{l1}
+int main(void)
+{{
+    small_in_t in[SMALL_INPUT_SIZE] = {{{values}}};
+    small_out_t out[SMALL_OUTPUT_SIZE];
+    const int status = small_run(in, out, arena{argument});
+    for (int i = 0; i < SMALL_OUTPUT_SIZE; i++) {{
+        printf("%d ", (int)out[i]);
+    }}
+    return status;
+}}
+"""
+TILES = "static _Alignas(SMALL_L1_ALIGN) unsigned char l1[SMALL_L1_BYTES];\n"
+
+
+def cmake(*arguments, **options) -> subprocess.CompletedProcess:
+    if not shutil.which("cmake"):
+        pytest.skip("no CMake here")
+    compiler = " ".join(find_host_compiler())
+    return subprocess.run(
+        ["cmake", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "CC": compiler},
+        **options,
+    )
+
+
+@pytest.mark.parametrize("target", ["host", "gap8"])
+def test_cmake_project(small, tmp_path, target):
+    """A program of the same name as the model, in another standard of C, links the library."""
+    build = emit(small, tmp_path, target)
+    shutil.copytree(build.folder, tmp_path / "vendor" / "small")
+    x = np.arange(small.input_type.size) % 16
+    tiles = target == "gap8"
+    (tmp_path / "CMakeLists.txt").write_text(PROJECT)
+    (tmp_path / "main.c").write_text(
+        MAIN.format(
+            values=", ".join(map(str, x)),
+            l1=TILES if tiles else "",
+            argument=", l1" if tiles else "",
+        )
+    )
+    done = cmake("-S", tmp_path, "-B", tmp_path / "b")
+    assert done.returncode == 0, done.stderr
+    done = cmake("--build", tmp_path / "b")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run([tmp_path / "b" / "small"], capture_output=True, text=True)
+    y = small.run(x.reshape(1, *small.input_type.shape))
+    assert (done.returncode, [int(v) for v in done.stdout.split()]) == (0, y.ravel().tolist())
+
+
+def test_cmake_alone_tests_golden_vectors(small, tmp_path):
+    build = emit(small, tmp_path, "gap8")
+    for step in (("-S", build.folder, "-B", tmp_path / "b"), ("--build", tmp_path / "b")):
+        assert cmake(*step).returncode == 0
+    done = subprocess.run(["ctest"], cwd=tmp_path / "b", capture_output=True, text=True)
+    assert "100% tests passed, 0 tests failed out of 1" in done.stdout
+
+
+def test_cmake_refuses(small, tmp_path):
+    build = emit(small, tmp_path, "gap8")
+    done = cmake("-S", build.folder, "-B", tmp_path / "a", "-DHWGEN_ISA=avx")
+    assert "HWGEN_ISA must be plain, xpulpv2, greenwaves, not 'avx'" in done.stderr
+    done = cmake("-S", build.folder, "-B", tmp_path / "b", f"-DHWGEN_PORT={tmp_path}")
+    assert "HWGEN_PORT must be a folder with hwgen_port.h" in done.stderr
+
+
+@pytest.mark.parametrize("target", ["host", "rv32imc", "cv32e40p", "gap8"])
+def test_readme_says_what_a_model_needs(small, tmp_path, target):
+    build = emit(small, tmp_path, target)
+    text = (build.folder / "README.md").read_text()
+    assert f"\n| arena, lent for a run | {build.arena_bytes} |" in text
+    assert (f"\n| tiles, lent for a run | {build.l1_bytes} | L1 |" in text) == (build.l1_bytes > 0)
+    for name in re.findall(r"^\| `(ports/\w+)` \|", text, re.MULTILINE):
+        assert (build.folder / name / "hwgen_port.h").is_file()
+    assert "ports/host" in text or find_target(target).cores == 1
+    assert ("HWGEN_XPULPV2" in text) == (target == "gap8")
+    assert ("gap.mk" in text) == (build.folder / "gap.mk").is_file() == (target == "gap8")
+    assert all(source in text for source in build.sources)
