@@ -104,7 +104,7 @@ static inline int csr_read(const Iss *s, const Core *c, uint32_t number, uint32_
     case 0xb02: case 0xc02: *value = (uint32_t)core_instructions(c); return 1;
     case 0xb82: case 0xc82: *value = (uint32_t)(core_instructions(c) >> 32); return 1;
     case 0xf11: *value = 0x602; return 1;
-    case 0xf12: *value = 4; return 1;
+    case 0xf12: *value = s->isa == ISA_XPULPV2 ? 0x28 : 4; return 1;
     case 0xf13: *value = s->isa == ISA_XCV; return 1;
     case 0xf14: *value = c->number; return 1;
     default: break;

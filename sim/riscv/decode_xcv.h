@@ -41,7 +41,7 @@ static inline Insn decode_xcv_register(uint32_t w) {
     if (f7 < 0x34) return make_unary(extensions[f7 - 0x30], w);
     if (f7 < 0x38) return illegal();
     if (f7 < 0x3a) return make_clip(f7 & 1 ? ALU_CLIPU : ALU_CLIP, w);
-    if (f7 < 0x3c) return make(OP_ALU, f7 & 1 ? ALU_CLIPU : ALU_CLIP, w);
+    if (f7 < 0x3c) return make(OP_ALU, f7 & 1 ? ALU_CLIPUR : ALU_CLIPR, w);
     if (f7 < 0x40) return illegal();
     if (f7 < 0x48)
         return make_norm((f7 & 4 ? NORM_SUB : 0) | (f7 & 1 ? NORM_UNSIGNED : 0) |

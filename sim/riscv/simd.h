@@ -39,6 +39,13 @@ static inline uint32_t reverse_digits(uint32_t value, uint32_t radix) {
     return result;
 }
 
+/* To -limit - 1 to limit, or to 0 to limit. */
+static inline uint32_t clip(uint32_t a, uint32_t limit, int is_signed) {
+    const int32_t sa = (int32_t)a, high = (int32_t)limit;
+    const int64_t low = is_signed ? -(int64_t)high - 1 : 0;
+    return sa <= low ? (uint32_t)low : sa < high ? a : limit;
+}
+
 static inline uint32_t alu(uint32_t kind, uint32_t a, uint32_t b, uint32_t d) {
     const int32_t sa = (int32_t)a, sb = (int32_t)b;
     const uint32_t position = b & 31, ones = 0xffffffffu >> (31 - (b >> 5 & 31));
@@ -60,8 +67,10 @@ static inline uint32_t alu(uint32_t kind, uint32_t a, uint32_t b, uint32_t d) {
     case ALU_EXTHZ: return a & 0xffff;
     case ALU_EXTBS: return (uint32_t)extend(a, 8);
     case ALU_EXTBZ: return a & 0xff;
-    case ALU_CLIP: return (int64_t)sa <= -(int64_t)sb - 1 ? ~b : sa < sb ? a : b;
-    case ALU_CLIPU: return sa <= 0 ? 0 : sa < sb ? a : b;
+    case ALU_CLIP: return clip(a, b, 1);
+    case ALU_CLIPU: return clip(a, b, 0);
+    case ALU_CLIPR: return clip(a, b & 0x7fffffff, 1);
+    case ALU_CLIPUR: return clip(a, b & 0x7fffffff, 0);
     case ALU_EXTRACT:
         a = arithmetic_right(a, position);
         return a & ((ones >> 1) + 1) ? a | ~ones : a & ones;

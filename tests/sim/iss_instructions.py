@@ -397,14 +397,13 @@ def _registers(xcv: bool, rng: random.Random) -> list[Instruction]:
             out.append(Instruction(f"{name} {bits}", word, model))
     for name, xpulpv2, xcv7 in (("clipr", 5, 0x3A), ("clipur", 6, 0x3B)):
         word = r_type(0x2B, 3, xcv7) if xcv else r_type(0x33, xpulpv2, 0x0A)
-        unsigned = name == "clipur"
-        out.append(
-            Instruction(
-                name,
-                word,
-                lambda a, b, d, u=unsigned: _clip(a, 0 if u else -signed(b) - 1, signed(b)),
-            )
-        )
+        mask = 0x7FFFFFFF if xcv else 0xFFFFFFFF
+
+        def model(a, b, d, mask=mask, below_zero=name == "clipr"):
+            high = signed(b & mask)
+            return _clip(a, -high - 1 if below_zero else 0, high)
+
+        out.append(Instruction(name, word, model))
     words = (
         (r_type(0x2B, 3, 0x48), r_type(0x2B, 3, 0x49))
         if xcv
