@@ -5,29 +5,29 @@ the last store, which no computing hides, and for the last tile, which hides no 
 
     time = max(compute + exposed, transfers + last tile, transfers from L3 + last tile)
 
-Tables have an axis for each choice: the rows, columns and channels of a tile, the order of the
-loops, the sharing among cores. All counts are exact but where a tensor's edge makes one tile's box
+Tables have an axis for each choice: the rows, columns and channels of a tile, and the order
+of the loops. All counts are exact but where a tensor's edge makes one tile's box
 empty or equal to the next one's; a walk over the tiles (:func:`.layout.measure`) counts those too.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
 import numpy as np
 
-from .layout import TILE_CYCLES, Memory, parts, share, windows
-from .tiles import ALIGN, Operand, Order, Split, Work, channel_range
+from .layout import TILE_CYCLES, Memory, largest_share, parts, windows
+from .tiles import ALIGN, Operand, Order, Work, channel_range
 
 __all__ = ["Choice", "Costs", "costs", "sizes"]
 
 FEW = 16  # so many sizes along an axis are all tried
 FINEST = 256  # parts of an axis at most
 
-Choice = tuple[int, int, int, Order, Split]
+Choice = tuple[int, int, int, Order]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def costs(work: Work, memory: Memory, limit: int | None = None, from_l3: bool = 
     if limit is not None and limit < work.channels:
         depths = (limit, *(n for n in depths if n < limit))
     orders: tuple[Order, ...] = ("weights",) if from_l3 else ("weights", "inputs")
-    return _Tables(work, memory, (heights, widths, depths, orders, work.splits)).costs(from_l3)
+    return _Tables(work, memory, (heights, widths, depths, orders)).costs(from_l3)
 
 
 class _Tables:
@@ -114,7 +114,7 @@ class _Tables:
 
     def __init__(self, work: Work, memory: Memory, axes: tuple[tuple, ...]) -> None:
         self.work, self.memory, self.axes = work, memory, axes
-        heights, widths, depths, _, _ = axes
+        heights, widths, depths, _ = axes
         # Lengths of all parts, for every size.
         self.rows = [_lengths(work.rows, n) for n in heights]
         self.columns = [_lengths(work.columns, n) for n in widths]
@@ -151,44 +151,24 @@ class _Tables:
 
     def _compute(self) -> np.ndarray:
         """Of the core with the largest share; and what every tile takes beside."""
-        work, cores = self.work, self.memory.cores
-        granules = [[-(-n // work.granule) for n in channels] for channels in self.channels]
-        deep = _along(2, [sum(n) for n in granules])
-
-        def most(lengths: list[int]) -> int:
-            return sum(share(n, 1, cores) for n in lengths)
-
-        def of_pixels(rows: list[int], columns: list[int]) -> int:
-            return sum(
-                m * n * share(r * c, work.pixel_granule, cores)
-                for (r, m), (c, n) in product(Counter(rows).items(), Counter(columns).items())
-            )
-
-        def pixels() -> np.ndarray:
-            table = np.array([[of_pixels(r, c) for c in self.columns] for r in self.rows])
-            return table[:, :, None, None, None]
-
-        tables: dict[Split, Callable[[], np.ndarray]] = {
-            "rows": lambda: _along(0, map(most, self.rows)) * work.columns * deep,
-            "columns": lambda: _along(1, map(most, self.columns)) * work.rows * deep,
-            "channels": lambda: _along(2, map(most, granules)) * work.rows * work.columns,
-            "pixels": lambda: pixels() * deep,
-        }
-        shape = self.transfers.shape[:3]
-        outputs = [np.broadcast_to(tables[split](), (*shape, 1, 1)) for split in work.splits]
-        cycles = work.granule * work.cycles_per_output
-        return np.concatenate(outputs, axis=4) * cycles + TILE_CYCLES * self.tiles
+        work = self.work
+        outputs = 0
+        kinds = (_kinds(i, a) for i, a in enumerate((self.rows, self.columns, self.channels)))
+        for (rows, m), (columns, n), (channels, k) in product(*kinds):
+            share = largest_share(work, rows * columns, channels, self.memory.cores)
+            outputs = outputs + m * n * k * share
+        return outputs * work.cycles_per_output + TILE_CYCLES * self.tiles
 
     def _input(self, x: Operand) -> None:
         work = self.work
-        heights, widths, depths, orders, _ = self.axes
+        heights, widths, depths, orders = self.axes
         tall = [[n for _, n in windows(work, 0, size, x.height)] for size in heights]
         wide = [[n for _, n in windows(work, 1, size, x.width)] for size in widths]
         deep = [[channel_range(work, x, *part) for part in parts(work.channels, n)] for n in depths]
         counts = np.array(
             [[[self._pass(x, w, d, order) for order in orders] for d in deep] for w in wide]
         )
-        every, last, first = np.moveaxis(counts, 3, 0)[:, None, ..., None, :]
+        every, last, first = np.moveaxis(counts, 3, 0)[:, None]
         sums = ((map(sum, tall), every), (map(_last, tall), -last), (map(_first, tall), -first))
         for rows, cycles in sums:
             self.transfers += _along(0, rows) * cycles[..., 0]
@@ -241,7 +221,7 @@ class _Tables:
     def _boxes(self, x: Operand, widths: Sequence[int], depths: Sequence[int]) -> np.ndarray:
         """The same of one box, for every choice of columns and channels."""
         cycles = np.array([[self._box(x, w, d) for d in depths] for w in widths])
-        return np.moveaxis(cycles, 2, 0)[:, None, ..., None, None]
+        return np.moveaxis(cycles, 2, 0)[:, None, ..., None]
 
     def _weights(self) -> None:
         work, memory = self.work, self.memory
@@ -250,17 +230,17 @@ class _Tables:
         # Where the loop over channels turns round, the slice is there already.
         turns = self.pixel_tiles - 1
         again = self.pixel_tiles * once - (turns + 1) // 2 * last - turns // 2 * first
-        is_again = np.array([order == "inputs" for order in self.axes[3]])[:, None]
+        is_again = np.array([order == "inputs" for order in self.axes[3]])
         self.transfers += np.where(is_again & (self.channel_tiles > 1), again, once)
         self.exposed += first
         self._need(_along(2, [work.weights(n) for n in self.axes[2]]), self.channel_tiles > 1)
 
     def _output(self) -> None:
         work = self.work
-        heights, widths, depths, _, _ = self.axes
+        heights, widths, depths, _ = self.axes
         y = Operand(work.rows, work.columns, work.channels, work.out_bytes)
         counts = [[self._sum(y, w, d) for d in self.channels] for w in self.columns]
-        rows, beside = np.moveaxis(np.array(counts), 2, 0)[:, None, ..., None, None]
+        rows, beside = np.moveaxis(np.array(counts), 2, 0)[:, None, ..., None]
         self.transfers += work.rows * rows + self.row_tiles * beside
         tall = _along(0, heights)
         end = self._boxes(y, widths, depths)
@@ -276,7 +256,19 @@ class _Tables:
 def _along(axis: int, values: Iterable) -> np.ndarray:
     """Numbers for the choices of one axis."""
     array = np.array(list(values), np.int64)
-    return array.reshape([-1 if i == axis else 1 for i in range(5)])
+    return array.reshape([-1 if i == axis else 1 for i in range(4)])
+
+
+def _kinds(axis: int, lengths: Sequence[list[int]]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Sizes of the first and of the last parts along an axis, and how many have that size."""
+    counts = [len(parts) - parts.count(parts[-1]) for parts in lengths]
+    return [
+        (_along(axis, map(_first, lengths)), _along(axis, counts)),
+        (
+            _along(axis, map(_last, lengths)),
+            _along(axis, map(list.count, lengths, map(_last, lengths))),
+        ),
+    ]
 
 
 def _lengths(extent: int, size: int) -> list[int]:

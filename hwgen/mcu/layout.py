@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 
+import numpy as np
+
 from .target import Dma, Target
 from .tiles import (
     ALIGN,
     Block,
     Box,
     Order,
-    Split,
     Tile,
     Tiling,
     Work,
@@ -22,7 +23,16 @@ from .tiles import (
     window,
 )
 
-__all__ = ["TILE_CYCLES", "Memory", "lay_out", "measure", "parts", "share", "smallest", "windows"]
+__all__ = [
+    "TILE_CYCLES",
+    "Memory",
+    "largest_share",
+    "lay_out",
+    "measure",
+    "parts",
+    "smallest",
+    "windows",
+]
 
 UNLIMITED = 1 << 30
 TILE_CYCLES = 300  # fork, barriers and the programming of the transfers, for each tile
@@ -77,9 +87,7 @@ class Memory:
         return transfers * self.l3_setup + -(-length // self.l3_bytes)
 
 
-def lay_out(
-    work: Work, rows: int, columns: int, channels: int, order: Order, split: Split
-) -> Tiling:
+def lay_out(work: Work, rows: int, columns: int, channels: int, order: Order) -> Tiling:
     """The tiling with full tiles of that size: its blocks in fast memory, without estimates.
 
     An operand has two copies if it has more than one tile.
@@ -111,7 +119,6 @@ def lay_out(
         columns,
         channels,
         order,
-        split,
         tuple(inputs),
         weights if work.weight_bytes else None,
         output,
@@ -137,7 +144,7 @@ def smallest(work: Work, limit: int | None = None) -> Tiling:
     ]
     if limit is not None and limit < work.channels:
         choices[2] = choices[2][:1]
-    found = (lay_out(work, *sizes, "weights", work.splits[0]) for sizes in product(*choices))
+    found = (lay_out(work, *sizes, "weights") for sizes in product(*choices))
     return min(found, key=lambda tiling: (tiling.l1_bytes, tiling.tiles))
 
 
@@ -162,7 +169,11 @@ def measure(work: Work, tiling: Tiling, memory: Memory, from_l3: bool = False) -
     tiles = expand(work, tiling)
     loads = [sum(_load_cycles(t, memory)) for t in tiles]
     stores = [_box_cycles(t.output, memory) for t in tiles]
-    computes = [TILE_CYCLES + _compute_cycles(work, t.output, tiling.split, memory) for t in tiles]
+    areas = ((t.output.height * t.output.width, t.output.channels) for t in tiles)
+    computes = [
+        TILE_CYCLES + int(largest_share(work, *area, memory.cores)) * work.cycles_per_output
+        for area in areas
+    ]
     constants = memory.cycles(work.constant_bytes) if work.constant_bytes else 0
     cycles = constants + loads[0] + stores[-1]
     for i, compute in enumerate(computes):
@@ -184,21 +195,26 @@ def measure(work: Work, tiling: Tiling, memory: Memory, from_l3: bool = False) -
     )
 
 
-def _compute_cycles(work: Work, box: Box, split: Split, memory: Memory) -> int:
-    """Of one tile, when every core has done its share."""
-    granules, cores = -(-box.channels // work.granule), memory.cores
-    outputs = {
-        "rows": share(box.height, 1, cores) * box.width * granules,
-        "columns": box.height * share(box.width, 1, cores) * granules,
-        "channels": box.height * box.width * share(granules, 1, cores),
-        "pixels": share(box.height * box.width, work.pixel_granule, cores) * granules,
-    }
-    return outputs[split] * work.granule * work.cycles_per_output
+def largest_share(work: Work, pixels, channels, cores: int):
+    """Outputs of a tile that the busiest core computes; of numbers or of arrays.
 
+    The same arithmetic as that of ``hwgen_tile.h``, which gives cores their shares.
+    """
 
-def share(count: int, granule: int, cores: int) -> int:
-    """The largest part of ``count`` that one of the cores gets, in multiples of ``granule``."""
-    return min(-(-count // (granule * cores)) * granule, count)
+    def part(count, multiple: int = 1):
+        return np.minimum(-(-count // (multiple * cores)) * multiple, count)
+
+    blocks = -(-channels // work.granule)
+    if work.split == "outputs":
+        return part(pixels * channels)
+    if work.split == "pixels":
+        return part(pixels, work.pixel_granule) * blocks * work.granule
+    if work.split == "channels":
+        return pixels * part(blocks) * work.granule
+    groups = -(-pixels // work.pixel_granule)
+    across = np.minimum(groups, cores)
+    tall = np.minimum(-(-groups // across) * work.pixel_granule, pixels)
+    return tall * -(-blocks // (cores // across)) * work.granule
 
 
 def _box_cycles(box: Box, memory: Memory) -> int:

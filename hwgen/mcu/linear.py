@@ -71,6 +71,6 @@ def slide(function: Function, window: Window) -> None:
         kernel=window.kernel,
         stride=window.stride,
         padding=window.padding,
-        splits=("channels",) if whole else ("pixels",),
+        split="channels" if whole else "pixels",
         cycles_per_output=6 * window.kernel[0] * window.kernel[1],
     )

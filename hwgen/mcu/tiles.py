@@ -28,7 +28,7 @@ __all__ = [
 ALIGN = 8  # bytes; of every block of fast memory, as the widest integers need it
 
 Order = Literal["weights", "inputs"]
-Split = Literal["rows", "columns", "channels", "pixels"]
+Split = Literal["outputs", "pixels", "channels", "area"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,9 @@ class Work:
         Of one core, for an output element; only for estimates.
     axes
         Along which of rows, columns, channels the output may be cut.
-    splits
-        How the cores may share a tile: by rows, by columns, by granules of channels, by pixels.
+    split
+        What of a tile the cores share: its ``outputs`` one by one, its ``pixels``, the granules
+        of its ``channels``, or an ``area``: pixels and, where these are few, channels too.
     pixel_granule
         A core's share of the pixels is a multiple of this.
     """
@@ -107,7 +108,7 @@ class Work:
     scratch_bytes: int = 0
     cycles_per_output: int = 1
     axes: tuple[Literal["rows", "columns", "channels"], ...] = ("rows", "columns", "channels")
-    splits: tuple[Split, ...] = ("pixels", "channels")
+    split: Split = "outputs"
     pixel_granule: int = 1
 
     def weights(self, channels: int) -> int:
@@ -158,8 +159,6 @@ class Tiling:
         What is loaded once: ``weights``: channels are the outermost loop, then rows, then columns;
         ``inputs``: channels are the innermost loop. Every other pass of an inner loop runs
         backwards, so that the tile at the turn is not loaded again.
-    split
-        How the cores share a tile.
     inputs, weights, output, constants, scratch
         Fast memory; None for what the layer has not.
     l1_bytes
@@ -176,7 +175,6 @@ class Tiling:
     columns: int
     channels: int
     order: Order
-    split: Split
     inputs: tuple[Block, ...]
     weights: Block | None
     output: Block

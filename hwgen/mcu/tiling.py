@@ -53,10 +53,9 @@ def tile(work: Work, memory: Memory, where: str = "layer", chunk: int | None = N
     table = costs(work, memory, limit, from_l3)
     if limit == work.channels and table.memory.flat[0] <= memory.l1:
         # No tiling computes less or moves less than one tile; some hide more of the transfers.
-        whole = int(table.time[0, 0, 0, 0].argmin())
-        bound = max(table.compute.flat[whole], table.transfers.flat[whole])
-        if table.time.flat[whole] <= bound + bound // 16:
-            return measure(work, lay_out(work, *table.choice(whole)), memory, from_l3)
+        bound = max(table.compute.flat[0], table.transfers.flat[0])
+        if table.time.flat[0] <= bound + bound // 16:
+            return measure(work, lay_out(work, *table.choice(0)), memory, from_l3)
     best = best_choice(table, memory.l1)
     tiling = least if best is None else lay_out(work, *table.choice(best))
     return measure(work, tiling, memory, from_l3)
@@ -128,8 +127,7 @@ def random_tiling(work: Work, memory: Memory, rng: random.Random) -> Tiling:
     for _ in range(100):
         sizes = size("rows", work.rows), size("columns", work.columns)
         channels = size("channels", work.channels, work.granule)
-        order, split = rng.choice(("weights", "inputs")), rng.choice(work.splits)
-        tiling = lay_out(work, *sizes, channels, order, split)
+        tiling = lay_out(work, *sizes, channels, rng.choice(("weights", "inputs")))
         if tiling.l1_bytes <= memory.l1:
             return measure(work, tiling, memory)
     least = smallest(work)

@@ -47,7 +47,7 @@ def works(draw, most: int = 9, is_padded: bool = True) -> Work:
         constant_bytes=draw(st.sampled_from([0, 7])),
         scratch_bytes=draw(st.sampled_from([0, 40])),
         cycles_per_output=draw(st.integers(1, 50)),
-        splits=draw(st.permutations(["rows", "columns", "channels", "pixels"]).map(tuple)),
+        split=draw(st.sampled_from(["outputs", "pixels", "channels", "area"])),
         pixel_granule=draw(st.sampled_from([1, 4])),
     )
 
@@ -60,8 +60,7 @@ def tilings(draw):
     rows, columns = draw(st.integers(1, work.rows)), draw(st.integers(1, work.columns))
     channels = min(draw(st.integers(1, blocks)) * work.granule, work.channels)
     order = draw(st.sampled_from(["weights", "inputs"]))
-    split = draw(st.sampled_from(work.splits))
-    return work, lay_out(work, rows, columns, channels, order, split)
+    return work, lay_out(work, rows, columns, channels, order)
 
 
 def conv(size: int, inputs: int, outputs: int, kernel: int, stride: int = 1, cores: int = 8):
@@ -80,6 +79,7 @@ def conv(size: int, inputs: int, outputs: int, kernel: int, stride: int = 1, cor
         constant_bytes=12 * outputs,
         scratch_bytes=cores * 4 * taps if kernel > 1 else 0,
         cycles_per_output=8 + taps // 2,
+        split="area",
         pixel_granule=4,
     )
 
@@ -94,7 +94,7 @@ def dense(inputs: int, outputs: int) -> Work:
         weight_bytes=4 * inputs,
         constant_bytes=12 * outputs,
         cycles_per_output=8 + inputs // 2,
-        splits=("channels",),
+        split="channels",
     )
 
 
@@ -111,13 +111,13 @@ def depthwise(size: int, channels: int, stride: int = 1) -> Work:
         weight_bytes=9,
         constant_bytes=12 * channels,
         cycles_per_output=18,
-        splits=("pixels",),
+        split="pixels",
     )
 
 
 def addition(size: int, channels: int) -> Work:
     x = Operand(size, size, channels, groups=channels)
-    return Work(size, size, channels, (x, x), cycles_per_output=8, splits=("pixels",))
+    return Work(size, size, channels, (x, x), cycles_per_output=8)
 
 
 LAYERS = {

@@ -139,7 +139,7 @@ def test_a_layer_that_fits_is_one_tile_without_a_solver(monkeypatch):
 def test_a_layer_that_fits_is_cut_if_its_transfers_take_as_long_as_its_sums():
     tiling = tile(dense(256, 128), CLUSTER)
     assert tiling.tiles > 1
-    whole = lay_out(dense(256, 128), 1, 1, 128, "weights", "channels")
+    whole = lay_out(dense(256, 128), 1, 1, 128, "weights")
     assert whole.l1_bytes <= CLUSTER.l1
     assert tiling.cycles < 0.85 * measure(dense(256, 128), whole, CLUSTER).cycles
 
@@ -223,6 +223,6 @@ def test_a_depthwise_layer_takes_whole_rows_of_few_channels_or_few_rows_of_all()
 
 def test_two_inputs_share_fast_memory():
     x = Operand(1, 1, 1000, groups=1000)
-    work = Work(1, 1, 1000, (x, x), splits=("channels",))
+    work = Work(1, 1, 1000, (x, x), split="channels")
     assert tile(work, Memory(3000)).tiles == 1
     assert tile(work, Memory(2999)).tiles > 1
