@@ -18,7 +18,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format bench clean venv tools
+.PHONY: help demo test test-all lint format bench bench-mcu clean venv tools
 
 help:  ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -42,6 +42,9 @@ format: $(VENV)/.test  ## rewrite the sources in the project's format
 
 bench: $(VENV)/.bench tools  ## speed and size beside other generators
 	$(BIN)/python -m benchmarks
+
+bench-mcu: $(VENV)/.bench tools  ## the C on simulated cores: cycles, memory, the simulators' speed
+	$(BIN)/python -m benchmarks mcu mcu_layers mcu_cluster mcu_networks mcu_simulators
 
 clean:  ## remove all that was built, the virtual environment included
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .ruff_cache

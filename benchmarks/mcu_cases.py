@@ -65,6 +65,10 @@ class Case:
     x: np.ndarray
     expected: np.ndarray
 
+    def draw(self, count: int) -> np.ndarray:
+        """Other samples, the same every time."""
+        return _draw(self.graph.input_type, count, np.random.default_rng(count))
+
 
 @cache
 def load(name: str) -> Case:

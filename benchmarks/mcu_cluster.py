@@ -10,11 +10,17 @@ from .mcu_cases import BIG_CONV, CONV, DENSE, DEPTHWISE
 from .mcu_runs import IDEAL, Figures, Program, attempt
 from .report import Table
 
-__all__ = ["run"]
+__all__ = ["PROGRAMS", "run"]
 
 CORES = 8
 CASES = (BIG_CONV, CONV, DENSE, DEPTHWISE)
 FLAT, TILED = ("cv32e40p", "cv32e41p"), ("gap8",)
+PROGRAMS = tuple(
+    Program(case, target, cores)
+    for case in CASES
+    for target in (*FLAT, *TILED)
+    for cores in (1, CORES)
+)
 RATE, SPEED_UP = 15.5, 7.5  # of the convolution with enough work for all
 PULP_NN = "PULP-NN on GAP8 (cited)"
 NOTE = (

@@ -16,7 +16,7 @@ from .mcu_cases import (
 from .mcu_runs import IDEAL, Program, attempt, build
 from .report import Table
 
-__all__ = ["run"]
+__all__ = ["PROGRAMS", "run"]
 
 NAIVE = "naive C"
 # Instructions and MACs, for which the others' own sources were compiled and run earlier.
@@ -35,6 +35,11 @@ GOALS = {
 }
 TARGETS = ("cv32e40p", "cv32e41p", "rv32imc")
 CODES = {"cv32e40p": "hwgen, CORE-V", "cv32e41p": "hwgen, XpulpV2", "rv32imc": "hwgen, plain C"}
+PROGRAMS = tuple(
+    Program(case, target, code=code)
+    for case in (CONV, CONV_1X1, DEPTHWISE, DENSE, DENSE_4, DENSE_2, *ELEMENTWISE)
+    for target, code in (("rv32imc", "naive"), *((target, "hwgen") for target in TARGETS))
+)
 NOTES = (
     f"Cycles of the core's RTL in Verilator, from the call of the model to its return, one memory "
     f"without wait states. {IDEAL} Activations are int8, requantized with a factor a channel; taps "
@@ -55,7 +60,7 @@ def run(progress: Callable[[str], None]) -> Iterator[Table]:
 def _table(
     title: str, cases: tuple[str, ...], progress: Callable[[str], None], unit: str = "MAC"
 ) -> Iterator[Table]:
-    columns = ("layer", "code", "cycles", f"instructions/{unit}", f"{unit}s/cycle", "of naive")
+    columns = ("layer", "code", "cycles", f"instructions/{unit}", f"{unit}s/cycle", "naive C = 1")
     notes = NOTES if title == "convolutions" else (f"As above. {IDEAL}",)
     table = Table(f"One core: {title}", (*columns, "constant bytes", "outputs"), notes)
     table.measure = f"{cases[0]}, {unit}s/cycle"

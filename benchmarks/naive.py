@@ -45,6 +45,10 @@ def naive_build(graph: Graph, build: CBuild, folder: Path) -> CBuild:
         The graph holds an op that nobody has written here.
     """
     functions = _functions(graph)
+    arena = 0  # every layer's result has a place of its own
+    for function in functions[:-1]:
+        function["offset"] = arena
+        arena += -(-function["size"] * function["out"].bytes // 8) * 8
     text = _TEMPLATES.get_template("naive.c.j2").render(build=build, functions=functions)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "naive.c").write_text(text, encoding="utf-8")
@@ -52,7 +56,8 @@ def naive_build(graph: Graph, build: CBuild, folder: Path) -> CBuild:
         build,
         folder=folder,
         sources=("naive.c",),
-        arena_bytes=0,
+        arena_bytes=arena,
+        arena_align=8,
         l1_bytes=0,
         l3_bytes=0,
         constant_bytes=sum(
