@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import InvalidInput, Unsupported
-from .target_file import bundled_targets, read_bundled, read_settings, write_settings
+from .target_file import PORTS, bundled_targets, read_bundled, read_settings, write_settings
 
 __all__ = ["Dma", "Target", "describe_targets", "find_target", "load_target", "save_target"]
 
@@ -234,7 +234,9 @@ def _frozen(value: object) -> object:
 
 
 def save_target(target: Target, folder: Path) -> Path | None:
-    """Write a user's target and its files into ``folder``, where :func:`load_target` finds it.
+    """Write a user's target into ``folder``, where :func:`load_target` finds it.
+
+    Its files of ``[startup]`` come to ``ports/<name>/``, the header as ``hwgen_port.h``.
 
     Returns
     -------
@@ -243,29 +245,40 @@ def save_target(target: Target, folder: Path) -> Path | None:
     Raises
     ------
     InvalidInput
-        Two of its files have the same name.
+        Two of its files would have the same name there.
     """
     if target.name in bundled_targets() and target == _bundled(target.name):
         return None
-    settings = {}
+    place = f"ports/{target.name}"
     files: dict[str, Path] = {}
+
+    def keep(path: Path, name: str) -> str:
+        if files.setdefault(name, path) != path:
+            raise InvalidInput(
+                f"target {target.name}: files of [startup] must have different names, "
+                f"not {files[name]} and {path}"
+            )
+        return f"{place}/{name}"
+
+    settings = {}
     for key, attribute in _ATTRIBUTES.items():
         value = getattr(target, attribute)
-        if key.startswith("startup.") and value:
-            for path in value if isinstance(value, tuple) else (value,):
-                if files.setdefault(path.name, path) != path:
-                    raise InvalidInput(
-                        f"target {target.name}: files of [startup] must have different names, "
-                        f"not {files[path.name]} and {path}"
-                    )
-            value = [p.name for p in value] if isinstance(value, tuple) else value.name
-        if value not in ("", 0, None, (), []):
-            settings[key] = list(value) if isinstance(value, tuple) else value
+        if not value:
+            continue
+        if key == "startup.port":
+            value = keep(value, "hwgen_port.h")
+        elif key.startswith("startup.") and isinstance(value, Path):
+            value = keep(value, value.name)
+        elif key == "startup.sources":
+            value = [keep(path, path.name) for path in value]
+        settings[key] = list(value) if isinstance(value, tuple) else value
     if target.dma:
         settings |= {f"dma.{key}": value for key, value in asdict(target.dma).items()}
     for name, path in files.items():
-        if path.resolve() != (folder / name).resolve():
-            shutil.copyfile(path, folder / name)
+        copy = folder / place / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if path.resolve() != copy.resolve():
+            shutil.copyfile(path, copy)
     file = folder / f"{target.name}.toml"
     file.write_text(write_settings(settings), encoding="utf-8", newline="\n")
     return file
@@ -307,6 +320,8 @@ def _contradiction(t: Target) -> str | None:
             f"memory.l2 must leave {MIN_L2} bytes for the model, not {t.l2_usable}: "
             f"{t.l2} bytes less {t.reserve} in reserve{stacks}"
         )
+    if t.name in PORTS and (t.crt0 or t.link or t.port_header or t.sources):
+        return f"a target with [startup] must not be called {t.name!r}, which is hwgen's own port"
     if t.sdk_isa and t.isa != "xpulpv2":
         return f"sdk_isa {t.sdk_isa!r} needs isa 'xpulpv2', whose instructions it is, not {t.isa!r}"
     return None

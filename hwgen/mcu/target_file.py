@@ -17,8 +17,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["bundled_targets", "read_bundled", "read_settings", "write_settings"]
+__all__ = ["PORTS", "bundled_targets", "read_bundled", "read_settings", "write_settings"]
 
+PORTS = ("host", "bare", "pmsis")
 MIB = 1 << 20
 KIB = 1 << 10
 
@@ -92,7 +93,7 @@ KEYS: dict[str, Whole | OneOf | Text | Texts] = {
     "isa": OneOf(("plain", "xpulpv2", "xcv")),
     "sdk_isa": OneOf(("greenwaves",)),
     "cores": Whole(1, 16),
-    "port": OneOf(("host", "bare", "pmsis")),
+    "port": OneOf(PORTS),
     "memory.l1": Whole(KIB, 16 * MIB, 4, none=True),
     "memory.l2": Whole(4 * KIB, 1024 * MIB, 4, none=True),
     "memory.l3": Whole(KIB, 1024 * MIB, 4, none=True),

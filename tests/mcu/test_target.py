@@ -117,8 +117,12 @@ def test_startup_files_lie_beside_the_target_file(write, tmp_path):
     saved.mkdir()
     save_target(target, saved)
     again = load_target("mine", saved)
-    assert again.crt0.read_text() == "crt0.S" and again.crt0.parent == saved
-    assert again.sources == (saved / "clock.c",)
+    own = saved / "ports" / "mine"
+    assert again.crt0.read_text() == "crt0.S"
+    assert (again.crt0, again.link) == (own / "crt0.S", own / "link.ld")
+    assert (again.port_header, again.sources) == (own / "hwgen_port.h", (own / "clock.c",))
+    assert again.port_header.read_text() == "port.h"
+    assert save_target(again, saved).read_text() == (saved / "mine.toml").read_text()
 
 
 def test_files_that_would_meet_are_refused(write, tmp_path):
@@ -128,6 +132,13 @@ def test_files_that_would_meet_are_refused(write, tmp_path):
     target = find_target(write('extends = "rv32imc"\n[startup]\nsources = ["a/x.c", "b/x.c"]\n'))
     with pytest.raises(InvalidInput, match=r"must have different names, not .*a/x.c and .*b/x.c"):
         save_target(target, tmp_path)
+
+
+def test_files_of_ones_own_do_not_replace_a_port(write, tmp_path):
+    (tmp_path / "port.h").write_text("")
+    path = write('extends = "rv32imc"\n[startup]\nport = "port.h"\n', "pmsis.toml")
+    with pytest.raises(InvalidInput, match=r"must not be called 'pmsis', which is hwgen's own"):
+        find_target(path)
 
 
 def test_bundled_targets_are_not_saved(tmp_path):
