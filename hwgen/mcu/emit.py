@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from importlib import metadata
 from pathlib import Path
 
@@ -13,23 +12,24 @@ from ..ir.graph import Graph, identifier
 from .build import CBuild, Layer, Port
 from .describe import describe_port
 from .function import Function
-from .intrinsics import render_simd
-from .layout import Memory
-from .micro_kernels import DOTS, render_dot
+from .memory import cut_layers, scratch_buffers
 from .names import KEYWORDS, Names
-from .plan import Buffer, Plan, plan
+from .package import headers, ports, write_runtime, write_text
+from .plan import Plan, plan
 from .stages import Program, group
 from .target import Target, find_target, save_target
-from .templates import TEMPLATES, read_kernel, wrap_code
+from .templates import TEMPLATES, wrap_code
 from .tiled import TiledLayer
 from .tiles import ALIGN, Tiling
 
 __all__ = ["FOLDER", "emit"]
 
 FOLDER = "c"
-RUNTIME, SIMD, DOT, TILE = "hwgen_runtime.h", "hwgen_simd.h", "hwgen_dot.h", "hwgen_tile.h"
 _SIZES = ("arena_bytes", "arena_bound", "arena_align", "l1_bytes", "l3_bytes", "constant_bytes")
-_HEADERS = frozenset({"hwgen_runtime", "stddef", "stdint", "stdio", "string"})
+_HEADERS = frozenset(
+    {"hwgen_dot", "hwgen_port", "hwgen_runtime", "hwgen_simd", "hwgen_tile"}
+    | {"stddef", "stdint", "stdio", "string"}
+)
 
 
 def emit(graph: Graph, folder: str | Path, target: str | Target = "host", samples=None) -> CBuild:
@@ -64,8 +64,8 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         raise Unsupported(f"a model in C must not be called {model!r}; rename the graph")
     program = group(graph, machine)
     functions = _functions(model, program)
-    tilings = _tilings(functions, program)
-    arena = plan([*program.buffers(), *_scratch(functions, program)])
+    tilings = cut_layers(functions, machine)
+    arena = plan([*program.buffers(), *scratch_buffers(functions, machine)])
     x = _vectors(graph) if samples is None else graph.check_input(samples)
     y = graph.run(x)
     build = CBuild(
@@ -101,13 +101,13 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         "l3_file": f"{model}_l3.bin",
         "entry_parameters": ", ".join(_entry_parameters(model, build)),
         "entry_arguments": ", ".join(_entry_parameters(model, build, types=False)),
-        "headers": _headers(functions, machine),
-        "ports": _ports(machine),
+        "headers": headers(functions, machine),
+        "ports": ports(machine),
         "arms": [isa for isa in (machine.isa, machine.sdk_isa) if isa not in ("", "plain")],
         "sources": build.sources,
         "stack": machine.stack,
-        "is_team": machine.cores > 1 or machine.l1 > 0,
-        "profiles": not machine.is_host and machine.cores == 1 and not machine.l1,
+        "is_team": machine.is_team,
+        "profiles": not machine.is_host and not machine.is_team,
         **_body(functions, program, arena, tilings),
         "samples": len(x),
         "inputs": x.reshape(len(x), -1),
@@ -129,50 +129,11 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         templates["gap.mk"] = "targets/pmsis/gap.mk.j2"
     for name, template in templates.items():
         text = TEMPLATES.get_template(template).render(context)
-        _write(build.folder / name, wrap_code(text) if name.endswith((".c", ".h")) else text)
-    _write_runtime(build.folder, functions, machine)
+        write_text(build.folder / name, wrap_code(text) if name.endswith((".c", ".h")) else text)
+    write_runtime(build.folder, functions, machine)
     save_target(machine, build.folder)
     build.save()
     return build
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _write_runtime(folder: Path, functions: list[Function], machine: Target) -> None:
-    """The headers that the model includes, and the ports of the platforms that it may run on."""
-    for name in _headers(functions, machine):
-        if name == SIMD:
-            text = render_simd()
-        elif name == DOT:
-            dots = {f.micro_kernel for f in functions}
-            text = render_dot(d for d in DOTS if d.name.rpartition("_")[0] in dots)
-        else:
-            text = read_kernel(f"runtime/{name}")
-        _write(folder / name, text)
-    for port in _ports(machine):
-        name = Path(port).name
-        for file in ("hwgen_port.h", "hwgen_port.c"):
-            with contextlib.suppress(FileNotFoundError):
-                _write(folder / port / file, read_kernel(f"targets/{name}/{file}"))
-
-
-def _headers(functions: list[Function], machine: Target) -> list[str]:
-    names = [SIMD, RUNTIME]
-    if any(f.micro_kernel for f in functions):
-        names.append(DOT)
-    if machine.cores > 1 or machine.l1:
-        names.append(TILE)
-    return names
-
-
-def _ports(machine: Target) -> list[str]:
-    """Folders with the platform's side of a model: for tests on this machine, and the target's."""
-    if machine.cores == 1 and not machine.l1:
-        return []
-    return [f"ports/{name}" for name in dict.fromkeys(("host", machine.port))]
 
 
 def _entry_parameters(model: str, build: CBuild, types: bool = True) -> list[str]:
@@ -185,44 +146,6 @@ def _entry_parameters(model: str, build: CBuild, types: bool = True) -> list[str
         *([("uint32_t ", "l3")] if build.l3_bytes else []),
     ]
     return [f"{kind if types else ''}{name}" for kind, name in parameters]
-
-
-def _tilings(functions: list[Function], program: Program) -> list[Tiling]:
-    """How every layer is cut; none where the target has one memory only."""
-    machine = program.target
-    if not machine.l1:
-        return []
-    from .tiling import tile  # OR-tools: only where layers are cut
-
-    memory = _memory(machine)
-    return [
-        tile(f.work, memory, f.stage.nodes[0].where if f.stage.nodes else f.name) for f in functions
-    ]
-
-
-def _memory(machine: Target) -> Memory:
-    dma = machine.dma
-    return Memory(
-        l1=machine.l1_usable,
-        l2=machine.l2_usable,
-        l3=machine.l3,
-        cores=machine.cores,
-        dma_bytes=dma.bytes,
-        dma_setup=dma.setup,
-        l3_bytes=dma.l3_bytes,
-        l3_setup=dma.l3_setup,
-    )
-
-
-def _scratch(functions: list[Function], program: Program) -> list[Buffer]:
-    """Memory that functions need while they run, where it does not lie in L1."""
-    if program.target.l1:
-        return []
-    return [
-        Buffer(f"{f.name} scratch", f.scratch_size, step, step, ALIGN)
-        for step, f in enumerate(functions)
-        if f.scratch_size
-    ]
 
 
 def _functions(model: str, program: Program) -> list[Function]:
@@ -240,7 +163,7 @@ def _body(
     functions: list[Function], program: Program, arena: Plan, tilings: list[Tiling]
 ) -> dict[str, object]:
     """What ``model.c.j2`` lays out: the functions, the buffers and the calls."""
-    is_tiled = program.target.l1 > 0
+    is_tiled = program.target.is_tiled
     names = Names(("in", "out", "arena", "l1", "l3", "call", *(f.name for f in functions)))
     symbols = {program.input.name: "in"}
     buffers = []

@@ -61,8 +61,8 @@ class Extent:
     @classmethod
     def of(cls, x: Type, y: Type, padding: tuple[int, int], target: Target) -> Extent:
         """The extent of a stage on a target: a tile where the target has a fast memory."""
-        is_team = target.cores > 1
-        if target.l1:
+        is_team = target.is_team
+        if target.is_tiled:
             return cls(*_NAMES.values(), is_tile=True, is_team=is_team)
         sizes = (*image(y), 0, *image(x)[:2], *padding)
         return cls(*sizes, is_tile=False, is_team=is_team)

@@ -261,6 +261,11 @@ class Function:
     body: str = ""
 
     @property
+    def where(self) -> str:
+        """What messages call it."""
+        return self.stage.nodes[0].where if self.stage.nodes else self.name
+
+    @property
     def extent(self) -> Extent:
         """What a call of the function computes."""
         padding = self.shape.get("padding", (0, 0))

@@ -136,6 +136,11 @@ class Target:
         return self.port == "host"
 
     @property
+    def is_team(self) -> bool:
+        """Whether models are written for a team of cores, though it may be one of one core."""
+        return self.cores > 1 or self.l1 > 0
+
+    @property
     def is_tiled(self) -> bool:
         """Whether layers work on tiles in L1, which a DMA engine fills and empties."""
         return self.l1 > 0

@@ -1,0 +1,73 @@
+"""The files beside an emitted model: runtime headers, and ports to the platforms that it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .function import Function
+from .intrinsics import render_simd
+from .micro_kernels import DOTS, render_dot
+from .target import Target
+from .templates import read_kernel
+
+__all__ = ["headers", "ports", "write_runtime", "write_text"]
+
+RUNTIME, SIMD = "hwgen_runtime.h", "hwgen_simd.h"
+DOT, TILE = "hwgen_dot.h", "hwgen_tile.h"
+PORT_FILES = ("hwgen_port.h", "hwgen_port.c")
+
+
+def headers(functions: Sequence[Function], target: Target) -> list[str]:
+    """Headers that the model includes."""
+    names = [SIMD, RUNTIME]
+    if any(function.micro_kernel for function in functions):
+        names.append(DOT)
+    if target.is_team:
+        names.append(TILE)
+    return names
+
+
+def ports(target: Target) -> list[str]:
+    """Folders with the platform's side of a model: for tests on this machine, and the target's."""
+    if not target.is_team:
+        return []
+    own = target.name if target.port_header else target.port
+    return [f"ports/{name}" for name in dict.fromkeys(("host", own))]
+
+
+def write_runtime(folder: Path, functions: Sequence[Function], target: Target) -> None:
+    """Write what a model includes and what it is linked with."""
+    for name in headers(functions, target):
+        if name == SIMD:
+            text = render_simd()
+        elif name == DOT:
+            dots = {function.micro_kernel for function in functions}
+            text = render_dot(d for d in DOTS if d.name.rpartition("_")[0] in dots)
+        else:
+            text = read_kernel(f"runtime/{name}")
+        write_text(folder / name, text)
+    for port in ports(target):
+        for name, text in _port_files(target, Path(port).name).items():
+            write_text(folder / port / name, text)
+
+
+def _port_files(target: Target, port: str) -> dict[str, str]:
+    """Contents by name: the user's own port, or a bundled one."""
+    if port != "host" and target.port_header:
+        files = (target.port_header, *target.sources)
+        texts = {file.name: file.read_text(encoding="utf-8") for file in files}
+        return {"hwgen_port.h": texts.pop(target.port_header.name), **texts}
+    texts = {}
+    for name in PORT_FILES:
+        try:
+            texts[name] = read_kernel(f"targets/{port}/{name}")
+        except FileNotFoundError:  # a port of a header only
+            continue
+    return texts
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whose bytes do not depend on the machine."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
