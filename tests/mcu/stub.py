@@ -32,15 +32,35 @@ SANITIZERS = {
 def build(folder: Path, name: str, *sources: Path, options=(), includes=()) -> Path:
     """A program of ``sources`` with the port and the stub, held to the warnings of emitted C."""
     program = folder / name
-    command = [
-        *find_host_compiler(),
-        *(*WARNINGS, "-O1", "-g", *options),
-        *(f"-I{path}" for path in (*includes, PORT, STUB, KERNELS / "runtime")),
-        *("-o", program, *sources, PORT / "hwgen_port.c", *sorted(STUB.glob("*.c")), "-pthread"),
-    ]
+    sanitizers = tuple(option for option in options if option.startswith("-fsanitize="))
+    _compile(
+        *(*options, *(f"-I{path}" for path in (*includes, PORT, STUB, KERNELS / "runtime"))),
+        *("-o", program, *sources, PORT / "hwgen_port.c", *_stub(sanitizers), "-pthread"),
+    )
+    return program
+
+
+@functools.cache
+def _stub(sanitizers: tuple[str, ...]) -> list[Path]:
+    """The stub's object files, compiled once in a run of the tests."""
+    folder = Path(_objects().name) / str(hash(sanitizers))
+    folder.mkdir()
+    objects = []
+    for source in sorted(STUB.glob("*.c")):
+        objects.append(folder / source.with_suffix(".o").name)
+        _compile(*sanitizers, f"-I{STUB}", "-c", "-o", objects[-1], source)
+    return objects
+
+
+@functools.cache
+def _objects() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="hwgen-")
+
+
+def _compile(*arguments: str | Path) -> None:
+    command = [*find_host_compiler(), *WARNINGS, "-O1", "-g", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return program
 
 
 def run(program: Path, cores: int = 8, moment: str = "late", flash: Path | None = None):

@@ -19,12 +19,12 @@ from tests.mcu.graphs import OPS, draw, network, samples
 from tests.mcu.stub import ADDRESSES, THREADS, build, needs_threads, run
 
 BUILTINS = Path(__file__).with_name("greenwaves_stubs.h")
-# The arm that the SDK compiles, and the one that any compiler does.
+# The arm that the SDK compiles (GAP8 loads words from any address), and the one for any compiler.
 ARMS = {
-    "greenwaves": ("-DHWGEN_GREENWAVES", "-include", str(BUILTINS)),
+    "greenwaves": ("-DHWGEN_GREENWAVES", f"-include{BUILTINS}", "-fno-sanitize=alignment"),
     "plain": (),
 }
-MODELS = [*sorted(OPS), *(f"network{i}" for i in range(6))]
+MODELS = [*sorted(OPS), *(f"network{i}" for i in range(3))]
 
 
 @pytest.fixture
