@@ -13,6 +13,7 @@ typedef struct {
     uint32_t start, stop; /* addresses of the first instruction and of the one after the last */
     uint32_t count;
     uint32_t pending;     /* which of start and stop was set since the body was checked */
+    uint32_t ended;       /* 1: has run out, and reads as 1; CV32E41P does not count the last round */
 } Loop;
 
 typedef struct {
@@ -86,7 +87,9 @@ static inline int csr_read(const Iss *s, const Core *c, uint32_t number, uint32_
     if (s->isa != ISA_RV32IMC && in_loops < 7 && in_loops != 3) {
         const Loop *loop = &c->loops[in_loops / 4];
         const uint32_t last = s->isa == ISA_XCV || !loop->stop ? 0 : 4;
-        *value = in_loops % 4 == 0 ? loop->start : in_loops % 4 == 1 ? loop->stop - last : loop->count;
+        *value = in_loops % 4 == 0   ? loop->start
+                 : in_loops % 4 == 1 ? loop->stop - last
+                                     : loop->count + loop->ended;
         return 1;
     }
     switch (number) {

@@ -89,11 +89,15 @@ static inline void set_loop(Iss *s, Core *c, const Insn *i) {
         loop->stop = target;
         loop->pending |= LOOP_STOP_SET;
         break;
-    case OP_LOOP_COUNT: loop->count = count; break;
+    case OP_LOOP_COUNT:
+        loop->count = count;
+        loop->ended = 0;
+        break;
     default: /* OP_LOOP_SETUP */
         loop->start = c->pc + 4;
         loop->stop = c->pc + (uint32_t)i->imm;
         loop->count = count;
+        loop->ended = 0;
         loop->pending = LOOP_START_SET | LOOP_STOP_SET;
         break;
     }
@@ -114,6 +118,7 @@ static inline void loop_back(Iss *s, Core *c, const Insn *i) {
             c->pc = loop->start;
             break;
         }
+        loop->ended = s->isa == ISA_XPULPV2;
     }
     c->looping = c->loops[0].count || c->loops[1].count;
 }
