@@ -97,7 +97,9 @@ def test_whole_layers(small, tmp_path):
     made = emit(small, tmp_path, "gap8")
     runs = [(cores, moment) for cores in (1, 8) for moment in ("late", "early", "crossed")]
     check(made, (*ADDRESSES, *ARMS["greenwaves"], "-DHWGEN_PROFILE"), *runs)
-    assert "mark 1 at" in run(made.folder / "program").stdout
+    said = run(made.folder / "program").stdout
+    for layer in made.layers:
+        assert re.search(rf"^small: {layer.function}: \d+ cycles$", said, re.MULTILINE)
 
 
 def test_makefile_of_the_sdk(small, tmp_path):
