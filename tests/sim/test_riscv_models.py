@@ -217,7 +217,9 @@ def test_stack_overflow_is_reported(toy):
 def test_a_trap_names_its_function(toy):
     build = toy()
     text = (build.folder / "toy.c").read_text()
-    wild = text.replace("room[i] = 0;", "room[i] = 0, *(volatile int *)(uintptr_t)(64 + room[i]) = i;")
+    wild = text.replace(
+        "room[i] = 0;", "room[i] = 0, *(volatile int *)(uintptr_t)(64 + room[i]) = i;"
+    )
     (build.folder / "toy.c").write_text(wild)
     with pytest.raises(CoreTrap, match=r"toy_sum.*0x00000040") as error:
         run_on_core(build, samples(1))
