@@ -140,8 +140,8 @@ class Blocks:
         Whether the data are read where they lie.
     gather
         Function that makes a column of a window; empty where there is none.
-    count
-        Blocks of the extent.
+    count, whole
+        Blocks of the extent, and how many of them have all their channels.
     has_tail
         Whether the last block may be larger than what is left of the channels.
     result
@@ -164,6 +164,7 @@ class Blocks:
     is_direct: bool
     gather: str
     count: Term
+    whole: Term
     has_tail: bool
     result: CType
     finish: str
@@ -417,6 +418,7 @@ class Function:
             is_direct=is_direct,
             gather="" if is_direct else self.names.take(f"{self.name}_gather"),
             count=count,
+            whole=f"{e.channels} / {channels}" if e.is_tile else outputs // channels,
             has_tail=outputs % channels > 0,
             result=self.stage.output.ctype,
             finish=self.names.take(f"{self.name}_finish"),
