@@ -196,8 +196,8 @@ BAD = {
     ),
     "stacks fill L1": (
         'extends = "gap8"\n[memory]\nl1 = 8192',
-        "memory.l1 must leave 1024 bytes beside the stacks, not -2176: 8192 bytes less 8 stacks "
-        "of 1040 and 2048 in reserve",
+        "memory.l1 must leave 1024 bytes beside the stacks, not -6720: 8192 bytes less 8 stacks "
+        "of 1040 and 6592 in reserve",
     ),
     "reserve fills L2": (
         'extends = "gap8"\n[memory]\nreserve = 524_288',
