@@ -17,7 +17,7 @@ from .report import Table
 __all__ = ["run"]
 
 NOTES = (
-    "zig cc -Os. *Weights* are what the network's weights take at their own width; constants hold "
+    "Compiled with -Os. *Weights* are what the network's weights take at their own width; constants hold "
     "biases and factors as well, and naive C a byte a weight. The arena is all of the RAM beside "
     "input and output, and L1 where the target has it. The other generators emit no C for "
     "microcontrollers.",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from hwgen.mcu.target import find_target
 
 from .mcu_cases import BIG_CONV, CONV, DENSE, DEPTHWISE
-from .mcu_runs import IDEAL, Figures, Program, attempt
+from .mcu_runs import IDEAL, Figures, Program, attempt, missing
 from .report import Table
 
 __all__ = ["PROGRAMS", "run"]
@@ -34,6 +34,9 @@ NOTE = (
 
 
 def run(progress: Callable[[str], None]) -> Iterator[Table]:
+    if lack := missing():
+        yield Table("Cluster", (f"left out: {lack}",))
+        return
     flat = "All data lie in the banked memory from the start."
     yield from _table("one memory", FLAT, f"{NOTE} {flat}", progress)
     target = find_target(TILED[0])

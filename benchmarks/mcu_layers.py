@@ -13,7 +13,7 @@ from .mcu_cases import (
     DEPTHWISE,
     ELEMENTWISE,
 )
-from .mcu_runs import IDEAL, Program, attempt, build
+from .mcu_runs import IDEAL, Program, attempt, build, compiler, missing
 from .report import Table
 
 __all__ = ["PROGRAMS", "run"]
@@ -40,18 +40,21 @@ PROGRAMS = tuple(
     for case in (CONV, CONV_1X1, DEPTHWISE, DENSE, DENSE_4, DENSE_2, *ELEMENTWISE)
     for target, code in (("rv32imc", "naive"), *((target, "hwgen") for target in TARGETS))
 )
-NOTES = (
+NOTE = (
     f"Cycles of the core's RTL in Verilator, from the call of the model to its return, one memory "
     f"without wait states. {IDEAL} Activations are int8, requantized with a factor a channel; taps "
     f"in the padding count as MACs. Plain C and naive C run on CV32E40P. *Naive C* is plain loops "
-    f"with literal sizes and a byte a weight, by the same compiler with the same options (zig cc, "
-    f"-O2). *Cited* figures are not of this run: CMSIS-NN's and TFLite-Micro's own sources, "
+    f"with literal sizes and a byte a weight, by the same compiler with the same options "
+    "({compiler}). *Cited* figures are not of this run: CMSIS-NN's and TFLite-Micro's own sources, "
     f"measured earlier on the same core (TFLite-Micro on the instruction-set simulator), PULP-NN's "
-    f"as published for GAP8 (arXiv 1908.11263).",
+    f"as published for GAP8 (arXiv 1908.11263)."
 )
 
 
 def run(progress: Callable[[str], None]) -> Iterator[Table]:
+    if lack := missing():
+        yield Table("One core", (f"left out: {lack}",))
+        return
     yield from _table("convolutions", (CONV, CONV_1X1, DEPTHWISE), progress)
     yield from _table("fully connected layers", (DENSE, DENSE_4, DENSE_2), progress)
     yield from _table("pooling and addition", ELEMENTWISE, progress, "value")
@@ -61,8 +64,9 @@ def _table(
     title: str, cases: tuple[str, ...], progress: Callable[[str], None], unit: str = "MAC"
 ) -> Iterator[Table]:
     columns = ("layer", "code", "cycles", f"instructions/{unit}", f"{unit}s/cycle", "naive C = 1")
-    notes = NOTES if title == "convolutions" else (f"As above. {IDEAL}",)
-    table = Table(f"One core: {title}", (*columns, "constant bytes", "outputs"), notes)
+    is_first = title == "convolutions"
+    note = NOTE.format(compiler=compiler()) if is_first else f"As above. {IDEAL}"
+    table = Table(f"One core: {title}", (*columns, "constant bytes", "outputs"), (note,))
     table.measure = f"{cases[0]}, {unit}s/cycle"
     for case in cases:
         naive = _row(table, Program(case, "rv32imc", code="naive"), NAIVE, None, progress)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from hwgen.errors import HwgenError
-from hwgen.mcu.program import code_bytes
+from hwgen.mcu.program import LEVEL, code_bytes
 from hwgen.sim.riscv.models import layer_times
 
 from .mcu_cases import NETWORKS, load
-from .mcu_runs import IDEAL, Program, attempt, build, execute
+from .mcu_runs import IDEAL, Program, attempt, build, compiler, execute, missing
 from .report import Table
 
 __all__ = ["run"]
@@ -27,6 +27,9 @@ SAMPLES = 32  # of the instruction-set simulator; the RTL runs one
 
 
 def run(progress: Callable[[str], None]) -> Iterator[Table]:
+    if lack := missing():
+        yield Table("Networks", (f"left out: {lack}",))
+        return
     for network in NETWORKS:
         yield from _network(network, progress)
     yield from _layers(progress)
@@ -39,7 +42,7 @@ def _network(network: str, progress: Callable[[str], None]) -> Iterator[Table]:
     note = (
         f"{load(network).work} MACs an inference. Cycles of one inference on the core's RTL in "
         f"Verilator. {IDEAL} Outputs are those of this inference and of {SAMPLES} more on the "
-        f"instruction-set simulator. Code is the model's own, at -O2. The arena is all of the RAM "
+        f"instruction-set simulator. Code is the model's own ({compiler()}). The arena is all of the RAM "
         f"beside input and output; naive C's has a place for every layer's result."
     )
     table = Table(f"Network {network}", columns, (note,), "Cycles, one core", lower=True)
@@ -101,7 +104,9 @@ def _layers(progress: Callable[[str], None]) -> Iterator[Table]:
 def _levels(progress: Callable[[str], None]) -> Iterator[Table]:
     columns = ["network", "target"]
     columns += [f"{level}, {what}" for level in LEVELS for what in ("code bytes", "cycles")]
-    note = f"One core, cycles of the instruction-set simulator. {IDEAL} hwgen compiles with -O2."
+    note = (
+        f"One core, cycles of the instruction-set simulator. {IDEAL} hwgen compiles with {LEVEL}."
+    )
     table = Table("Networks: levels of optimisation", tuple(columns), (note,))
     for network in NETWORKS:
         for target in ("rv32imc", "cv32e40p"):

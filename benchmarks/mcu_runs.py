@@ -7,16 +7,18 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
 from hwgen.errors import HwgenError
 from hwgen.mcu.build import CBuild
+from hwgen.mcu.cross import find_cross_compiler
 from hwgen.mcu.emit import emit
 from hwgen.mcu.host import from_bytes, to_bytes
 from hwgen.mcu.program import LEVEL, engine_isa, link, sample_bytes
-from hwgen.mcu.target import load_target
+from hwgen.mcu.target import find_target, load_target
 from hwgen.sim.riscv import CoreRun, run_program
 from hwgen.sim.riscv.models import inferences, machine_for
 
@@ -31,9 +33,10 @@ __all__ = [
     "Program",
     "attempt",
     "build",
+    "compiler",
     "execute",
     "measure",
-    "measured",
+    "missing",
     "warm_up",
 ]
 
@@ -101,9 +104,23 @@ class Figures:
 _FIGURES: dict[tuple[Program, str], Figures] = {}
 
 
-def measured() -> dict[tuple[Program, str], Figures]:
-    """All figures of this process, by program and engine."""
-    return dict(_FIGURES)
+def missing() -> str | None:
+    """What is not here of the compiler, the simulators and the cores' RTL; None if all is."""
+    from hwgen.sim.riscv.rtl import CORES
+
+    try:
+        find_cross_compiler(find_target("rv32imc"))
+    except HwgenError as error:
+        return str(error)
+    return "; ".join(lack for core in CORES.values() if (lack := core.missing())) or None
+
+
+def compiler() -> str:
+    """The cross compiler's name, version and level, for notes."""
+    found = find_cross_compiler(find_target("rv32imc"))
+    if not found.is_zig:
+        return f"{found.command[0]} {LEVEL}"
+    return f"zig cc {metadata.version('ziglang')} {LEVEL}"
 
 
 def measure(program: Program, engine: str | None = None) -> Figures:
