@@ -15,7 +15,10 @@ from dataclasses import dataclass
 
 from .isa import INSTRUCTIONS
 
-__all__ = ["Assembly", "Operand", "assembly"]
+__all__ = ["REGISTERS", "Assembly", "Operand", "assembly"]
+
+# Where accumulators live. Left to clang, all of them are spilled behind the loop.
+REGISTERS = (*(f"s{i}" for i in range(1, 12)), "t3", "t4", "t5", "t6", "a7")
 
 _HELD_PIXELS = 2  # up to here the words of a step's weights stay in registers, else they are reread
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .micro_assembly import Assembly, assembly
+from .micro_assembly import REGISTERS, Assembly, assembly
 from .templates import TEMPLATES
 from .weights import BLOCK_BITS, block_step
 
@@ -62,4 +62,4 @@ DOTS = tuple(
 
 def render_dot(dots: Iterable[Dot] = DOTS) -> str:
     """The text of ``hwgen_dot.h`` with the given micro-kernels."""
-    return TEMPLATES.get_template("dot.h.j2").render(dots=tuple(dots))
+    return TEMPLATES.get_template("dot.h.j2").render(dots=tuple(dots), registers=REGISTERS)
