@@ -13,9 +13,10 @@ import pytest
 from hwgen.mcu.compiler import find_host_compiler
 from hwgen.mcu.emit import emit
 from hwgen.mcu.target import find_target
+from hwgen.mcu.templates import read_kernel
 
 PROJECT = """\
-cmake_minimum_required(VERSION 3.10)
+cmake_minimum_required(VERSION 3.12)
 project(firmware C)
 set(CMAKE_C_STANDARD 99)
 add_subdirectory(vendor/small)
@@ -108,3 +109,25 @@ def test_readme_says_what_a_model_needs(small, tmp_path, target):
     assert ("HWGEN_XPULPV2" in text) == (target == "gap8")
     assert ("gap.mk" in text) == (build.folder / "gap.mk").is_file() == (target == "gap8")
     assert all(source in text for source in build.sources)
+
+
+def test_own_port_comes_along(small, tmp_path):
+    """A platform's own port is a folder too, its C files are part of the library."""
+    (tmp_path / "team.h").write_text(read_kernel("targets/host/hwgen_port.h"))
+    (tmp_path / "team.c").write_text("int hwgen_team_of_board(void)\n{\n    return 7;\n}\n")
+    file = tmp_path / "board.toml"
+    file.write_text(
+        'extends = "gap8"\nport = "bare"\n[startup]\nport = "team.h"\nsources = ["team.c"]\n'
+    )
+    build = emit(small, tmp_path, str(file))
+    assert (
+        "| `ports/board` | the platform of target board |"
+        in (build.folder / "README.md").read_text()
+    )
+    assert not (build.folder / "gap.mk").exists()
+    where = tmp_path / "b"
+    port = f"-DHWGEN_PORT={build.folder / 'ports' / 'board'}"
+    for step in (("-S", build.folder, "-B", where, port), ("--build", where)):
+        assert cmake(*step).returncode == 0
+    names = subprocess.run(["ar", "t", where / "libhwgen_small.a"], capture_output=True, text=True)
+    assert "team.c.o" in names.stdout
