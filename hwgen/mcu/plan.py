@@ -2,20 +2,24 @@
 
 Two buffers may share bytes if they are never live at the same step. Placing them in the least
 memory is dynamic storage allocation, which is NP-hard (Garey and Johnson, 1979, problem SR2), so
-several greedy orders are tried and the best is kept; a small problem that they leave above the lower
-bound is searched exhaustively. Offsets follow from an order by first fit: with buffers sorted by
-the offsets of an optimal layout, first fit moves none of them up, so some order is optimal.
+several greedy orders are tried and the best is kept. What they leave above the lower bound is
+searched exhaustively if it is small, and else improved by moving forward in the order whatever
+ended too high ("squeaky wheel", Joslin and Clements, JAIR 10, 1999). Offsets follow from an order by
+first fit: with buffers sorted by the offsets of an optimal layout, first fit moves none of them
+up, so some order is optimal.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-__all__ = ["Buffer", "Plan", "lower_bound", "plan"]
+__all__ = ["Buffer", "Plan", "live_bytes", "lower_bound", "plan"]
 
 MAX_EXACT = 8  # buffers; the search visits at most 8! orders
+EFFORT = 12_000  # placements of a buffer while a layout is improved
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +118,29 @@ def plan(buffers: Iterable[Buffer]) -> Plan:
             found = _search(_piles(buffers, choice), size)
             if found is not None:
                 best, size = found
+    elif size > bound:
+        for choice in choices:
+            found = _improve(_piles(buffers, choice), size, bound)
+            if found is not None:
+                best, size = found
     return Plan({b.name: best[b.name] for b in buffers}, max(size, 0), bound, align)
 
 
 def lower_bound(buffers: Sequence[Buffer]) -> int:
-    """The most bytes that are live at one step, of what in-place buffers share the smaller once."""
-    known = {b.name: b for b in buffers}
-    most = 0
-    for step in {b.first for b in buffers}:
-        live = sum(_bytes(b) for b in buffers if b.first <= step <= b.last)
-        shared = sum(
-            max((min(_bytes(b), _bytes(known[a])) for a in b.in_place), default=0)
-            for b in buffers
-            if b.first == step
-        )
-        most = max(most, live - shared)
-    return most
+    """The most bytes that are live at one step."""
+    return max((live_bytes(buffers, step) for step in {b.first for b in buffers}), default=0)
+
+
+def live_bytes(buffers: Sequence[Buffer], step: int) -> int:
+    """Bytes of all buffers at ``step``; of what in-place buffers share, the smaller once."""
+    live = [b for b in buffers if b.first <= step <= b.last]
+    known = {b.name: b for b in live}
+    shared = sum(
+        max((min(_bytes(b), _bytes(known[a])) for a in b.in_place), default=0)
+        for b in live
+        if b.first == step
+    )
+    return sum(map(_bytes, live)) - shared
 
 
 def _bytes(buffer: Buffer) -> int:
@@ -230,4 +241,24 @@ def _search(piles: Sequence[_Pile], limit: int) -> tuple[dict[str, int], int] | 
                 extend([*placed, (pile, offset)], left[:i] + left[i + 1 :], top)
 
     extend([], list(piles), 0)
+    return best
+
+
+def _improve(piles: Sequence[_Pile], limit: int, bound: int) -> tuple[dict[str, int], int] | None:
+    """A layout that ends below ``limit``, or None if none is found; the same one every time."""
+    rng = random.Random(0)
+    order = sorted(piles, key=lambda p: (-p.size, p.buffers[0].name))
+    best: tuple[dict[str, int], int] | None = None
+    for _ in range(EFFORT // len(piles)):
+        placed: list[tuple[_Pile, int]] = []
+        for pile in order:
+            placed.append((pile, _offset(pile, placed)))
+        layout, end = _layout(placed)
+        if end < limit:
+            best, limit = (layout, end), end
+            if end == bound:
+                break
+        too_high = [i for i, (pile, offset) in enumerate(placed) if offset + pile.size >= limit]
+        chosen = rng.choice(too_high)
+        order.insert(rng.randrange(max(1, chosen)), order.pop(chosen))
     return best

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from itertools import combinations, product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,7 +101,51 @@ def test_search_beats_the_greedy_orders(monkeypatch):
     ]
     assert (plan(buffers).size, plan(buffers).is_optimal) == (28, True)
     monkeypatch.setattr("hwgen.mcu.plan.MAX_EXACT", 0)
+    assert (plan(buffers).size, plan(buffers).is_optimal) == (28, True)
+    monkeypatch.setattr("hwgen.mcu.plan.EFFORT", 0)
     assert plan(buffers).size == 32
+
+
+def awkward(seed: int, count: int, longest: int) -> list[Buffer]:
+    """Lifetimes and sizes without any pattern."""
+    rng = random.Random(seed)
+    firsts = [rng.randrange(count) for _ in range(count)]
+    return [
+        Buffer(f"b{i}", 4 * rng.randint(1, 200), first, first + rng.randint(0, longest))
+        for i, first in enumerate(firsts)
+    ]
+
+
+@pytest.mark.parametrize(("count", "longest"), [(12, 4), (20, 8), (30, 8), (30, 30)])
+def test_many_buffers_come_near_the_bound(count, longest, monkeypatch):
+    problems = [awkward(seed, count, longest) for seed in range(8)]
+    layouts = [plan(buffers) for buffers in problems]
+    for buffers, layout in zip(problems, layouts, strict=True):
+        check(buffers, layout)
+    assert sum(layout.is_optimal for layout in layouts) >= 7
+    assert all(layout.size <= 1.05 * layout.lower_bound for layout in layouts)
+    monkeypatch.setattr("hwgen.mcu.plan.EFFORT", 0)
+    greedy = [plan(buffers).size for buffers in problems]
+    assert all(g >= layout.size for g, layout in zip(greedy, layouts, strict=True))
+
+
+def test_greedy_orders_alone_would_waste(monkeypatch):
+    problems = [awkward(seed, 20, 8) for seed in range(12)]
+    improved = sum(plan(buffers).size for buffers in problems)
+    monkeypatch.setattr("hwgen.mcu.plan.EFFORT", 0)
+    assert sum(plan(buffers).size for buffers in problems) > improved
+
+
+def test_a_large_graph_is_planned_quickly():
+    """Residual blocks: a skip connection lives across every block."""
+    buffers = []
+    for i in range(60):
+        buffers.append(Buffer(f"a{i}", 4096 - 16 * i, 3 * i, 3 * i + 2))
+        buffers.append(Buffer(f"b{i}", 8192 - 64 * i, 3 * i + 1, 3 * i + 2))
+        buffers.append(Buffer(f"c{i}", 2048, 3 * i + 2, 3 * i + 3, in_place=(f"a{i}",)))
+    layout = plan(buffers)
+    check(buffers, layout)
+    assert layout.size <= 1.05 * layout.lower_bound
 
 
 def test_nothing_needs_nothing():
