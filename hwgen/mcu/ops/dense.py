@@ -8,10 +8,11 @@ from ..linear import accumulator, block_bits, stored_weights
 from ..registry import renders
 from ..stages import Stage
 from ..storage import conversion
+from ..target import Target
 
 __all__: list[str] = []
 
-BLOCKS = (16, 8)  # output channels that are computed at once; 16 only of 8-bit weights
+BLOCKS = (16, 8, 4)  # output channels that are computed at once; 16 only of 8-bit weights
 
 
 @renders(Dense)
@@ -25,7 +26,7 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
     bits = block_bits(stored, x, work)
     if bits:
         runs = op.weights.decode().reshape(outputs, 1, inputs)
-        block = block_channels(outputs, bits)
+        block = block_channels(outputs, inputs, bits, function.target)
         blocks = function.blocks(runs, op.bias, bits, block, is_direct=True)
         pads = blocks.column_bytes != inputs
         if pads:
@@ -45,8 +46,20 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
     }
 
 
-def block_channels(outputs: int, bits: int) -> int:
-    """Channels of a block: as many as there are, unless that makes the weights larger."""
-    large, small = BLOCKS
-    fits = -(-outputs // large) * large == -(-outputs // small) * small
-    return large if bits == 8 and fits else small
+def block_channels(outputs: int, inputs: int, bits: int, target: Target) -> int:
+    """Output channels of a block: those with which the slowest core is done first.
+
+    A step loads a word a channel and the input's, and multiplies them. A team on tiles shares the
+    blocks of one tile, of which half of L1 holds only so many.
+    """
+    row = -(-inputs * bits // 32) * 4
+    room = max(1, target.l1_usable * 9 // 20 // row) if target.is_tiled else outputs
+    cores = target.cores if target.is_tiled else 1
+
+    def time(block: int) -> int:
+        blocks = -(-outputs // block)
+        tile = min(blocks, max(1, room // block))
+        step = {8: 2 * block + 1, 4: 5 * block + 2, 2: 11 * block + 4}[bits]
+        return -(-blocks // tile) * -(-tile // cores) * step
+
+    return min((block for block in BLOCKS if bits == 8 or block <= 8), key=time)
