@@ -76,6 +76,8 @@ def run_table(c: CBuild, run: CoreRun, engine: str) -> None:
         notes.append(f"{sum(run.conflicts)} cycles lost to bank conflicts by all cores")
     if run.dma_bytes:
         notes.append(f"{run.dma_bytes} bytes by DMA in {run.dma_cycles} cycles")
+    if run.l3_bytes:
+        notes.append(f"{run.l3_bytes} bytes from L3 in {run.l3_cycles} cycles")
     print("; ".join(notes))
 
 

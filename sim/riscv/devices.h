@@ -1,8 +1,8 @@
-/* The devices of machine.h: host, profile points, barrier, registers of the DMA engine. */
+/* The devices of machine.h: host, profile points, barrier, registers of the DMA engines. */
 #ifndef HWGEN_DEVICES_H
 #define HWGEN_DEVICES_H
 
-#include "state.h"
+#include "dma.h"
 
 /* Grants a device access; a load reads `value`. */
 static inline void device_reply(MachinePort *port, uint32_t value) {
@@ -67,10 +67,11 @@ static inline void device_sample(Machine *m, uint32_t core, uint32_t address, in
     }
 }
 
-/* Begins the drafted transfer, unless the queue is full: then the load waits. */
+/* Enqueues the drafted transfer, unless its engine's queue is full: then the load waits. */
 static inline void device_start_transfer(Machine *m, uint32_t core) {
-    DmaEngine *dma = &m->dma;
-    const Transfer *t = &dma->draft;
+    const Transfer *t = &m->draft;
+    const uint32_t engine = dma_engine(t);
+    DmaEngine *dma = &m->dma[engine];
     if (dma->enqueued - dma->complete == MACHINE_QUEUE) return;
     for (int side = 0; side < 2; ++side) {
         const uint32_t address = side ? t->destination : t->source;
@@ -86,13 +87,33 @@ static inline void device_start_transfer(Machine *m, uint32_t core) {
             return;
         }
     }
+    if (engine == DMA_L3 && t->length && t->lines &&
+        t->source - MACHINE_L2 >= m->config.l2_bytes &&
+        t->destination - MACHINE_L2 >= m->config.l2_bytes) {
+        machine_stop(m, core,
+                     "a DMA transfer from 0x%08x to 0x%08x: the other side of one from or to L3 "
+                     "must be in L2",
+                     (unsigned)t->source, (unsigned)t->destination);
+        return;
+    }
     dma->queue[dma->enqueued++ % MACHINE_QUEUE] = *t;
-    device_reply(&m->ports[core], dma->enqueued);
+    device_reply(&m->ports[core], dma_ticket(engine, dma->enqueued));
+}
+
+/* Has the ticket's transfer been completed? Stops the run if it has not even been started. */
+static inline int device_wait(Machine *m, uint32_t core, uint32_t ticket) {
+    const int external = (ticket & MACHINE_TICKET_L3) != 0;
+    const DmaEngine *dma = &m->dma[external ? DMA_L3 : DMA_L1];
+    const uint32_t number = ticket & ~MACHINE_TICKET_L3;
+    if (number > dma->enqueued)
+        machine_stop(m, core, "waits for DMA transfer %u%s, and %u have been started",
+                     (unsigned)number, external ? " of L3" : "", (unsigned)dma->enqueued);
+    return !dma_pending(dma, number);
 }
 
 static inline void device_store(Machine *m, uint32_t core, uint32_t offset) {
     MachinePort *port = &m->ports[core];
-    Transfer *draft = &m->dma.draft;
+    Transfer *draft = &m->draft;
     const uint32_t value = port->data;
     switch (offset) {
     case DEVICE_EXIT:
@@ -110,10 +131,7 @@ static inline void device_store(Machine *m, uint32_t core, uint32_t offset) {
     case DEVICE_DMA_SRC_STRIDE: draft->source_stride = value; break;
     case DEVICE_DMA_DST_STRIDE: draft->destination_stride = value; break;
     case DEVICE_DMA_WAIT:
-        if (value > m->dma.enqueued)
-            machine_stop(m, core, "waits for DMA transfer %u, and %u have been started",
-                         (unsigned)value, (unsigned)m->dma.enqueued);
-        if (value > m->dma.complete) return;
+        if (!device_wait(m, core, value)) return;
         break;
     default: machine_stop(m, core, "no device can be written at 0x%08x", (unsigned)port->address);
     }

@@ -71,8 +71,8 @@ class _Status(ctypes.Structure):
         ("printed", ctypes.POINTER(ctypes.c_char)),
         ("mark_count", ctypes.c_uint64),
         ("printed_bytes", ctypes.c_uint64),
-        ("dma_cycles", ctypes.c_uint64),
-        ("dma_bytes", ctypes.c_uint64),
+        ("dma_cycles", ctypes.c_uint64 * 2),
+        ("dma_bytes", ctypes.c_uint64 * 2),
         ("instructions", ctypes.c_uint64 * _CORES),
         ("conflicts", ctypes.c_uint64 * _CORES),
         ("waits", ctypes.c_uint64 * _CORES),
@@ -184,8 +184,10 @@ def _result(status: _Status, cores: int, outputs: bytes) -> CoreRun:
         printed=printed.decode(errors="replace"),
         conflicts=tuple(status.conflicts[:cores]),
         waits=tuple(status.waits[:cores]),
-        dma_cycles=status.dma_cycles,
-        dma_bytes=status.dma_bytes,
+        dma_cycles=status.dma_cycles[0],
+        dma_bytes=status.dma_bytes[0],
+        l3_cycles=status.dma_cycles[1],
+        l3_bytes=status.dma_bytes[1],
     )
 
 

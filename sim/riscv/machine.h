@@ -1,4 +1,4 @@
-/* The machine around the cores: memories, banks, devices, DMA engine, host.
+/* The machine around the cores: memories, banks, devices, DMA engines, host.
  *
  * One model for two engines: iss.c (instruction-set simulator) and the harness of the verilated
  * cores. C99 that is C++ as well; everything is static inline.
@@ -13,7 +13,7 @@
  *   0x10000000  L1: `banks` word-interleaved banks, one access a bank and cycle, round robin
  *   0x1A100000  devices, aligned words only (Device below)
  *   0x1C000000  L2: code, constants, data; banked like L1, after `l2_wait` cycles
- *   0x80000000  L3: the DMA engine's and the host's only
+ *   0x80000000  L3: its DMA engine's and the host's only
  */
 #ifndef HWGEN_MACHINE_H
 #define HWGEN_MACHINE_H
@@ -36,7 +36,7 @@ static inline void machine_access(MachinePort *port, uint8_t *memory) {
     port->waited = 0;
 }
 
-/* One cycle: grants what can be granted, moves the DMA engine's bytes, counts the cycle. */
+/* One cycle: grants what can be granted, moves the DMA engines' bytes, counts the cycle. */
 static inline void machine_cycle(Machine *m) {
     const uint32_t cores = m->config.cores, banks = m->config.banks;
     Arbitration round;
@@ -53,7 +53,7 @@ static inline void machine_cycle(Machine *m) {
         } else
             barrier += machine_device(m, core);
     }
-    dma_claim(m, &round);
+    for (uint32_t engine = 0; engine < DMA_ENGINES; ++engine) dma_claim(m, engine, &round);
     for (uint32_t core = 0; core < cores; ++core) {
         MachinePort *port = &m->ports[core];
         const uint32_t in_l1 = port->address - MACHINE_L1, in_l2 = port->address - MACHINE_L2;
@@ -78,7 +78,7 @@ static inline void machine_cycle(Machine *m) {
         } else
             ++m->status.waits[core];
     }
-    dma_move(m, &round);
+    for (uint32_t engine = 0; engine < DMA_ENGINES; ++engine) dma_move(m, engine, &round);
     ++m->status.cycle;
 }
 

@@ -15,10 +15,13 @@ L1, L2, L3, START = 0x1000_0000, 0x1C00_0000, 0x8000_0000, 0x1C00_0080
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """RISC-V cores with shared memory, a DMA engine and a host, as `machine.h` models them.
+    """RISC-V cores with shared memory, two DMA engines and a host, as `machine.h` models them.
 
     Instruction fetch is ideal. L1 and L2 are word-interleaved banks that serve one access a cycle
     each, round robin; a core that loses tries again in the next cycle.
+
+    One DMA engine moves bytes among L1 and L2, another between L2 and L3. Each does one transfer
+    after another, and both work at the same time.
 
     Attributes
     ----------
@@ -28,7 +31,7 @@ class Machine:
         1 to 64; ``mhartid`` counts from 0.
     l1_bytes, l2_bytes, l3_bytes
         Memory at 0x1000_0000, 0x1C00_0000 (code, constants, stacks), 0x8000_0000 (external: only
-        the DMA engine reaches it). Multiples of 4; no L1 or L3 if 0.
+        its DMA engine reaches it). Multiples of 4; no L1 or L3 if 0.
     banks
         Of L1, and of L2 as well: 1 to 64.
     l2_wait
@@ -36,7 +39,7 @@ class Machine:
     dma_setup, dma_bytes
         Cycles before a transfer moves bytes, and bytes a cycle (1 to 64).
     l3_setup, l3_bytes_per_cycle
-        Further cycles of setup and bytes a cycle (1 to 64) of transfers from or to L3.
+        The same of transfers from or to L3.
 
     Raises
     ------
@@ -123,11 +126,13 @@ class CoreRun:
     printed
         What it printed; at most 1 MiB.
     conflicts
-        Cycles in which a core lost a bank to another core or the DMA engine, by core.
+        Cycles in which a core lost a bank to another core or to DMA, by core.
     waits
-        Cycles for which a core waited for L2, for the barrier or for the DMA engine, by core.
+        Cycles for which a core waited for L2, for the barrier or for a DMA engine, by core.
     dma_cycles, dma_bytes
-        Cycles in which the DMA engine was at work, bytes it moved.
+        Cycles in which the DMA engine between L1 and L2 was at work, bytes it moved.
+    l3_cycles, l3_bytes
+        The same of the engine between L2 and L3.
     """
 
     outputs: bytes
@@ -140,6 +145,8 @@ class CoreRun:
     waits: tuple[int, ...]
     dma_cycles: int
     dma_bytes: int
+    l3_cycles: int
+    l3_bytes: int
 
 
 class CoreTrap(HwgenError):

@@ -13,6 +13,7 @@
 #define MACHINE_L2 0x1C000000u
 #define MACHINE_L3 0x80000000u
 #define MACHINE_START 0x1C000080u /* every core's first instruction */
+#define MACHINE_TICKET_L3 0x80000000u /* set in tickets of the engine of L3 */
 
 enum { MACHINE_CORES = 64, MACHINE_BANKS = 64, MACHINE_QUEUE = 16, MACHINE_TEXT = 1 << 20 };
 
@@ -32,9 +33,14 @@ enum Device {
     DEVICE_DMA_LINES = 0x4C, /* w */
     DEVICE_DMA_SRC_STRIDE = 0x50, /* w: bytes from line to line */
     DEVICE_DMA_DST_STRIDE = 0x54, /* w */
-    DEVICE_DMA_START = 0x58, /* r: enqueues; the transfer's ticket, 1 and up; waits while full */
-    DEVICE_DMA_WAIT = 0x5C   /* w: ticket; granted when that transfer is complete */
+    /* r: gives the transfer to the engine of L3 if either address is there, else to that of L1;
+       its ticket, which counts from 1 (or MACHINE_TICKET_L3 + 1); waits while the queue is full */
+    DEVICE_DMA_START = 0x58,
+    DEVICE_DMA_WAIT = 0x5C /* w: ticket; granted when that transfer is complete; of 0: at once */
 };
+
+/* DMA engines. */
+enum { DMA_L1, DMA_L3, DMA_ENGINES };
 
 enum State { STATE_RUNNING = 0, STATE_EXITED = 1, STATE_STOPPED = 2 };
 
@@ -64,9 +70,10 @@ typedef struct {
     const MachineMark *marks;
     const char *printed;
     uint64_t mark_count, printed_bytes;
-    uint64_t dma_cycles, dma_bytes; /* cycles in which the DMA engine worked; bytes it moved */
+    /* Of each DMA engine: cycles in which it worked, bytes it moved. */
+    uint64_t dma_cycles[DMA_ENGINES], dma_bytes[DMA_ENGINES];
     /* A core: instructions it retired (kept by the engine), cycles it lost a bank to another,
-       cycles it waited for memory beyond L1, for the barrier or for the DMA engine, and its pc
+       cycles it waited for memory beyond L1, for the barrier or for a DMA engine, and its pc
        (kept by the engine; for messages). */
     uint64_t instructions[MACHINE_CORES], conflicts[MACHINE_CORES], waits[MACHINE_CORES];
     uint32_t pcs[MACHINE_CORES];
@@ -86,9 +93,8 @@ typedef struct {
 } Transfer;
 
 typedef struct {
-    Transfer draft; /* what has been written to the registers */
     Transfer queue[MACHINE_QUEUE];
-    uint32_t enqueued, complete; /* tickets */
+    uint64_t enqueued, complete; /* transfers */
     uint32_t begun;              /* the transfer at the head is in work */
     uint32_t setup_left;         /* cycles before it moves bytes */
     uint32_t line, offset;       /* its next byte */
@@ -102,7 +108,8 @@ typedef struct {
     MachineStatus status;
     uint8_t *l1, *l2, *l3;
     MachinePort ports[MACHINE_CORES];
-    DmaEngine dma;
+    Transfer draft; /* what has been written to the DMA engines' registers */
+    DmaEngine dma[DMA_ENGINES];
     uint8_t last[2][MACHINE_BANKS]; /* who was granted last, of L1 and L2; number `cores`: DMA */
     MachineMark *marks;
     char *printed;

@@ -528,6 +528,32 @@ case_dma_end:
     li a0, 0
     j end
 
+case_dma_steps: /* a step a sample: a transfer as above and 0, or 1 and a ticket, or 2 and an address */
+    .option push
+    .option norvc
+    lw a0, NEXT(s0)
+    beqz a0, case_dma_end
+    sw s2, IN(s0)
+    lw a1, 24(s2)
+    lw a2, 28(s2)
+    bnez a1, 1f
+    .set k, 0
+    .rept 6
+    lw a0, k(s2)
+    sw a0, DMA + k(s0)
+    .set k, k + 4
+    .endr
+    lw a2, START(s0)
+    j 3f
+1:  addi a1, a1, -1
+    bnez a1, 2f
+    sw a2, WAIT(s0)
+    j 3f
+2:  lbu a2, 0(a2)
+3:  sw a2, MARK(s0) /* the ticket, or the byte */
+    j case_dma_steps
+    .option pop
+
 case_dma_early: /* reads the last byte before, during and after a transfer */
     .option push
     .option norvc

@@ -111,7 +111,7 @@ def test_a_model_with_all_memories(toy, cores):
     y, run = run_on_core(toy(), x, cores=cores)
     assert y.dtype == np.int64 and (y == golden(x)).all()
     assert len(run.instructions) == cores
-    assert run.dma_bytes == 20 * (8 + 8 + 32)
+    assert (run.dma_bytes, run.l3_bytes) == (20 * (8 + 32), 20 * 8)
     each = inferences(run)
     assert len(each) == 20 and all(i.cycles > i.instructions > 100 for i in each)
     assert sum(i.cycles for i in each) < run.cycles

@@ -1,6 +1,7 @@
 /*
- * What hwgen's simulated machine gives to emitted C: a team of cores, a DMA engine, external
- * memory. The instruction-set simulator and the cores' RTL both stand behind these registers.
+ * What hwgen's simulated machine gives to emitted C: a team of cores, a DMA engine between L1 and
+ * L2, and another one for external memory, which work at the same time. The instruction-set
+ * simulator and the cores' RTL both stand behind these registers.
  */
 #ifndef HWGEN_PORT_H
 #define HWGEN_PORT_H
@@ -27,8 +28,8 @@ enum {
     HWGEN_DMA_LINES = 0x4C,      /* w */
     HWGEN_DMA_SOURCE_STRIDE = 0x50, /* w  bytes from line to line */
     HWGEN_DMA_TARGET_STRIDE = 0x54, /* w  bytes from line to line */
-    HWGEN_DMA_START = 0x58,      /* r* ticket of the transfer, when the queue has room */
-    HWGEN_DMA_WAIT = 0x5C        /* w* ticket: when that transfer is complete */
+    HWGEN_DMA_START = 0x58,      /* r* ticket of the transfer, when its engine's queue has room */
+    HWGEN_DMA_WAIT = 0x5C        /* w* ticket: when that transfer is complete; 0: at once */
 };
 
 static inline volatile uint32_t *hwgen_register(int offset)
@@ -101,19 +102,23 @@ static inline unsigned hwgen_dma_out(void *l2, const void *l1, uint32_t length, 
     return hwgen_dma(l2, l2_stride, l1, length, length, lines);
 }
 
-/* Waits until that transfer and all before it are complete. */
+/* Waits until that transfer and all before it are complete; ticket 0 stands for none. */
 static inline void hwgen_dma_wait(unsigned ticket)
 {
     *hwgen_register(HWGEN_DMA_WAIT) = ticket;
     hwgen_ordered();
 }
 
-/* Starts a copy of bytes at an address of external memory into L2; returns its ticket. */
+/*
+ * Starts a copy of bytes at an address of external memory into L2; returns its ticket. It neither
+ * waits for the transfers above nor do they wait for it.
+ */
 static inline unsigned hwgen_l3_read(void *l2, uint32_t l3, uint32_t bytes)
 {
     return hwgen_dma(l2, bytes, (const void *)(uintptr_t)l3, bytes, bytes, 1);
 }
 
+/* Waits until that copy and all before it are complete; ticket 0 stands for none. */
 static inline void hwgen_l3_wait(unsigned ticket)
 {
     hwgen_dma_wait(ticket);

@@ -57,7 +57,7 @@ static inline unsigned hwgen_dma_out(void *l2, const void *l1, uint32_t length, 
     return 0;
 }
 
-/* Waits until that transfer and all before it are complete. */
+/* Waits until that transfer and all before it are complete; ticket 0 stands for none. */
 static inline void hwgen_dma_wait(unsigned ticket)
 {
     (void)ticket;
@@ -74,7 +74,7 @@ static inline unsigned hwgen_l3_read(void *l2, uint32_t l3, uint32_t bytes)
     return 0;
 }
 
-/* Waits until that copy and all before it are complete. */
+/* Waits until that copy and all before it are complete; ticket 0 stands for none. */
 static inline void hwgen_l3_wait(unsigned ticket)
 {
     (void)ticket;

@@ -65,7 +65,7 @@ unsigned hwgen_dma_in(void *l1, const void *l2, uint32_t length, uint32_t lines,
 unsigned hwgen_dma_out(void *l2, const void *l1, uint32_t length, uint32_t lines,
                        uint32_t l2_stride);
 
-/* Waits until that transfer and all before it are complete. */
+/* Waits until that transfer and all before it are complete; ticket 0 stands for none. */
 void hwgen_dma_wait(unsigned ticket);
 
 #ifdef HWGEN_EXTERNAL_RAM
@@ -75,7 +75,7 @@ extern struct pi_device *hwgen_ram;
 /* Starts a copy of bytes at an address of external memory into L2; returns its ticket. */
 unsigned hwgen_l3_read(void *l2, uint32_t l3, uint32_t bytes);
 
-/* Waits until that copy and all before it are complete. */
+/* Waits until that copy and all before it are complete; ticket 0 stands for none. */
 void hwgen_l3_wait(unsigned ticket);
 #endif
 

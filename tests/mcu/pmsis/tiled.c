@@ -158,6 +158,7 @@ int tiled_run(const tiled_in_t *in, tiled_out_t *out, void *arena, void *l1)
     int8_t *const blurred = hwgen_at(arena, 0);
 #ifdef HWGEN_EXTERNAL_RAM
     int8_t *const weights = hwgen_at(arena, ROWS * COLUMNS);
+    hwgen_l3_wait(hwgen_l3_read(weights, l3, 0)); /* nothing to copy */
     const unsigned read = hwgen_l3_read(weights, l3, ROWS * COLUMNS);
 #endif
     _Static_assert(sizeof *((struct blur *)0)->l1 <= TILED_L1_BYTES, "L1 of blur");

@@ -72,7 +72,11 @@ static void transfers(void *argument)
     }
     hwgen_dma_wait(hwgen_dma_in(l1, source, 0, 3, 5)); /* nothing to copy */
     hwgen_dma_wait(hwgen_dma_in(l1, source, 3, 0, 5));
+    hwgen_dma_wait(hwgen_dma_out(target, l1, 0, 3, 5));
+    hwgen_dma_wait(hwgen_dma_out(NULL, NULL, 3, 0, 5));
+    hwgen_dma_wait(0);
     expect(l1, model_l1, L1_BYTES, "L1");
+    expect(target, model_target, L2_BYTES, "L2");
 }
 
 int main(void)
