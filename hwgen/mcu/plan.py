@@ -19,7 +19,7 @@ from itertools import product
 __all__ = ["Buffer", "Plan", "live_bytes", "lower_bound", "plan"]
 
 MAX_EXACT = 8  # buffers; the search visits at most 8! orders
-EFFORT = 12_000  # placements of a buffer while a layout is improved
+ROUNDS = 400  # of improvement
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +76,60 @@ class Plan:
         return self.size == self.lower_bound
 
 
-@dataclass(frozen=True, slots=True)
-class _Pile:
-    """Buffers at one offset: one buffer, or a chain of which each takes over the one before."""
+class _Piles:
+    """What is placed: buffers, or chains of which each takes over the one before, at one offset.
 
-    buffers: tuple[Buffer, ...]
+    Attributes
+    ----------
+    chains
+        The buffers of each.
+    size, align
+        Bytes, and what the offset is a multiple of.
+    near
+        For each the others that are live with a part of it: number, bytes of that part, bytes of
+        the other's part.
+    """
 
-    @property
-    def size(self) -> int:
-        return max(_bytes(b) for b in self.buffers)
+    def __init__(self, chains: Sequence[Sequence[Buffer]]) -> None:
+        self.chains = chains
+        self.size = [max(map(_bytes, chain)) for chain in chains]
+        self.align = [max(b.align for b in chain) for chain in chains]
+        self.near = [
+            [
+                (i, _bytes(mine), _bytes(other))
+                for i, others in enumerate(chains)
+                if others is not chain
+                for other in others
+                for mine in chain
+                if mine.first <= other.last and other.first <= mine.last
+            ]
+            for chain in chains
+        ]
 
-    @property
-    def align(self) -> int:
-        return max(b.align for b in self.buffers)
+    def offset(self, pile: int, placed: dict[int, int]) -> int:
+        """The lowest offset at which ``pile`` overlaps nothing that is live with a part of it."""
+        align = self.align[pile]
+        blocked = [
+            (placed[other] - mine, placed[other] + theirs)
+            for other, mine, theirs in self.near[pile]
+            if other in placed
+        ]
+        ends = (-(-end // align) * align for _, end in blocked)
+        for offset in sorted({0, *ends}):
+            if not any(low < offset < high for low, high in blocked):
+                return offset
+        raise AssertionError("the end of the highest neighbour is always free")
 
-    @property
-    def first(self) -> int:
-        return min(b.first for b in self.buffers)
+    def first_fit(self, order: Sequence[int]) -> tuple[dict[int, int], int]:
+        """Offsets when piles are placed in that order, and where the last ends."""
+        placed: dict[int, int] = {}
+        for pile in order:
+            placed[pile] = self.offset(pile, placed)
+        return placed, max((placed[pile] + self.size[pile] for pile in order), default=0)
 
-    @property
-    def last(self) -> int:
-        return max(b.last for b in self.buffers)
+    def layout(self, placed: dict[int, int]) -> dict[str, int]:
+        """Offsets of the buffers."""
+        return {b.name: offset for pile, offset in placed.items() for b in self.chains[pile]}
 
 
 def plan(buffers: Iterable[Buffer]) -> Plan:
@@ -110,19 +143,16 @@ def plan(buffers: Iterable[Buffer]) -> Plan:
     for choice in choices:
         piles = _piles(buffers, choice)
         for order in _orders(piles):
-            offsets, end = _first_fit(order)
+            offsets, end = piles.first_fit(order)
             if size < 0 or end < size:
-                best, size = offsets, end
-    if size > bound and len(buffers) <= MAX_EXACT:
-        for choice in _all_choices(buffers):
-            found = _search(_piles(buffers, choice), size)
+                best, size = piles.layout(offsets), end
+    if size > bound:
+        is_small = len(buffers) <= MAX_EXACT
+        for choice in _all_choices(buffers) if is_small else choices:
+            piles = _piles(buffers, choice)
+            found = _search(piles, size) if is_small else _improve(piles, size, bound)
             if found is not None:
-                best, size = found
-    elif size > bound:
-        for choice in choices:
-            found = _improve(_piles(buffers, choice), size, bound)
-            if found is not None:
-                best, size = found
+                best, size = piles.layout(found[0]), found[1]
     return Plan({b.name: best[b.name] for b in buffers}, max(size, 0), bound, align)
 
 
@@ -147,19 +177,14 @@ def _bytes(buffer: Buffer) -> int:
     return -(-buffer.size // buffer.align) * buffer.align
 
 
-def _live_together(a: Buffer, b: Buffer) -> bool:
-    return a.first <= b.last and b.first <= a.last
-
-
-def _piles(buffers: Sequence[Buffer], choice: dict[str, str]) -> list[_Pile]:
+def _piles(buffers: Sequence[Buffer], choice: dict[str, str]) -> _Piles:
     """Chains of buffers, given for some of them which one they take over."""
     chains: dict[str, list[Buffer]] = {}
     for buffer in sorted(buffers, key=lambda b: b.first):
         chain = chains[choice[buffer.name]] if buffer.name in choice else []
         chain.append(buffer)
         chains[buffer.name] = chain
-    unique = {id(chain): chain for chain in chains.values()}
-    return [_Pile(tuple(chain)) for chain in unique.values()]
+    return _Piles(list({id(chain): chain for chain in chains.values()}.values()))
 
 
 def _greedy_choices(buffers: Sequence[Buffer]) -> Iterator[dict[str, str]]:
@@ -184,81 +209,53 @@ def _all_choices(buffers: Sequence[Buffer]) -> Iterator[dict[str, str]]:
             yield {b.name: n for b, n in zip(takers, names, strict=True) if n is not None}
 
 
-def _orders(piles: Sequence[_Pile]) -> Iterator[list[_Pile]]:
+def _orders(piles: _Piles) -> Iterator[list[int]]:
     """Greedy orders: largest, longest lived, largest in space and time, oldest and youngest first."""
+    first = [min(b.first for b in chain) for chain in piles.chains]
+    last = [max(b.last for b in chain) for chain in piles.chains]
+    size = piles.size
 
-    def by(key) -> list[_Pile]:
-        return sorted(piles, key=lambda p: (key(p), p.buffers[0].name))
+    def by(key) -> list[int]:
+        return sorted(range(len(size)), key=lambda i: (key(i), piles.chains[i][0].name))
 
-    yield by(lambda p: -p.size)
-    yield by(lambda p: (-(p.last - p.first), -p.size))
-    yield by(lambda p: -p.size * (p.last - p.first + 1))
-    yield by(lambda p: (p.first, -p.size))
-    yield by(lambda p: (-p.last, -p.size))
-
-
-def _offset(pile: _Pile, placed: Sequence[tuple[_Pile, int]]) -> int:
-    """The lowest offset at which ``pile`` overlaps nothing that is live with a part of it."""
-    blocked = [
-        (base - _bytes(mine), base + _bytes(other))
-        for neighbour, base in placed
-        for other in neighbour.buffers
-        for mine in pile.buffers
-        if _live_together(mine, other)
-    ]
-    ends = (-(-end // pile.align) * pile.align for _, end in blocked)
-    for offset in sorted({0, *ends}):
-        if not any(low < offset < high for low, high in blocked):
-            return offset
-    raise AssertionError("the end of the highest neighbour is always free")
+    yield by(lambda i: -size[i])
+    yield by(lambda i: (first[i] - last[i], -size[i]))
+    yield by(lambda i: -size[i] * (last[i] - first[i] + 1))
+    yield by(lambda i: (first[i], -size[i]))
+    yield by(lambda i: (-last[i], -size[i]))
 
 
-def _first_fit(order: Sequence[_Pile]) -> tuple[dict[str, int], int]:
-    placed: list[tuple[_Pile, int]] = []
-    for pile in order:
-        placed.append((pile, _offset(pile, placed)))
-    return _layout(placed)
+def _search(piles: _Piles, limit: int) -> tuple[dict[int, int], int] | None:
+    """The best offsets over all orders, or None if none end below ``limit``; branch and bound."""
+    best: tuple[dict[int, int], int] | None = None
 
-
-def _layout(placed: Sequence[tuple[_Pile, int]]) -> tuple[dict[str, int], int]:
-    offsets = {b.name: offset for pile, offset in placed for b in pile.buffers}
-    return offsets, max((offset + pile.size for pile, offset in placed), default=0)
-
-
-def _search(piles: Sequence[_Pile], limit: int) -> tuple[dict[str, int], int] | None:
-    """The best layout over all orders, or None if none ends below ``limit``; branch and bound."""
-    best: tuple[dict[str, int], int] | None = None
-
-    def extend(placed: list[tuple[_Pile, int]], left: list[_Pile], end: int) -> None:
+    def extend(placed: dict[int, int], left: list[int], end: int) -> None:
         nonlocal best, limit
         if not left:
-            best, limit = _layout(placed), end
+            best, limit = (placed, end), end
             return
-        for i, pile in enumerate(left):
-            offset = _offset(pile, placed)
-            top = max(end, offset + pile.size)
+        for pile in left:
+            offset = piles.offset(pile, placed)
+            top = max(end, offset + piles.size[pile])
             if top < limit:
-                extend([*placed, (pile, offset)], left[:i] + left[i + 1 :], top)
+                extend({**placed, pile: offset}, [p for p in left if p != pile], top)
 
-    extend([], list(piles), 0)
+    extend({}, list(range(len(piles.size))), 0)
     return best
 
 
-def _improve(piles: Sequence[_Pile], limit: int, bound: int) -> tuple[dict[str, int], int] | None:
-    """A layout that ends below ``limit``, or None if none is found; the same one every time."""
+def _improve(piles: _Piles, limit: int, bound: int) -> tuple[dict[int, int], int] | None:
+    """Offsets that end below ``limit``, or None if none are found; the same ones every time."""
     rng = random.Random(0)
-    order = sorted(piles, key=lambda p: (-p.size, p.buffers[0].name))
-    best: tuple[dict[str, int], int] | None = None
-    for _ in range(EFFORT // len(piles)):
-        placed: list[tuple[_Pile, int]] = []
-        for pile in order:
-            placed.append((pile, _offset(pile, placed)))
-        layout, end = _layout(placed)
+    order = next(_orders(piles))
+    best: tuple[dict[int, int], int] | None = None
+    for _ in range(ROUNDS):
+        placed, end = piles.first_fit(order)
         if end < limit:
-            best, limit = (layout, end), end
+            best, limit = (placed, end), end
             if end == bound:
                 break
-        too_high = [i for i, (pile, offset) in enumerate(placed) if offset + pile.size >= limit]
+        too_high = [i for i, p in enumerate(order) if placed[p] + piles.size[p] >= limit]
         chosen = rng.choice(too_high)
         order.insert(rng.randrange(max(1, chosen)), order.pop(chosen))
     return best
