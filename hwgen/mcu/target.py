@@ -48,7 +48,7 @@ _ATTRIBUTES = {
 
 @dataclass(frozen=True, slots=True)
 class Dma:
-    """Speed of the engine that copies between memories.
+    """Speed of the engines that copy between memories: one for L1, one for external memory.
 
     Attributes
     ----------
