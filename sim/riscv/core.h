@@ -32,6 +32,7 @@ typedef struct {
     uint32_t looping; /* a loop's count is not 0 */
     /* A load or store that waits for its grant; NULL: none. */
     const Insn *access;
+    Insn held; /* a copy of it, which a fence.i of another core leaves alone */
     uint32_t address, first_word, second;
     /* Registers of Zicsr. Counters hold what they showed at `..._since`. */
     uint32_t mstatus, mtvec, mscratch, mepc, mcause, mie, inhibit;

@@ -96,6 +96,9 @@ static inline void device_start_transfer(Machine *m, uint32_t core) {
                      (unsigned)t->source, (unsigned)t->destination);
         return;
     }
+    /* Who had a bank last matters against a rival only, and a core that is alone has none before:
+       engines need not track it then. */
+    if (m->config.cores == 1 && !dma_busy(m)) memset(m->last, 1, sizeof m->last);
     dma->queue[dma->enqueued++ % MACHINE_QUEUE] = *t;
     device_reply(&m->ports[core], dma_ticket(engine, dma->enqueued));
 }

@@ -59,7 +59,8 @@ static void request(Iss *s, Core *c) {
 }
 
 static void begin_access(Iss *s, Core *c, const Insn *i) {
-    c->access = i;
+    c->held = *i;
+    c->access = &c->held;
     c->address = access_address(c, i);
     c->second = 0;
     request(s, c);
