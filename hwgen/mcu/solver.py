@@ -30,7 +30,7 @@ def import_cp_model():
     return cp_model
 
 
-def solve(model: CpModel, effort: float) -> CpSolver | None:
+def solve(model: CpModel, effort: float, is_linear: bool = False) -> CpSolver | None:
     """The solver with the best answer it found, None if there is none.
 
     Parameters
@@ -39,6 +39,9 @@ def solve(model: CpModel, effort: float) -> CpSolver | None:
         The problem.
     effort
         Deterministic time (about seconds) after which it may return what it has.
+    is_linear
+        Whether sums say most about the problem, so that linear relaxations pay. Where a few
+        choices say most, a plain search is done before presolve is.
     """
     cp_model = import_cp_model()
     solver = cp_model.CpSolver()
@@ -46,8 +49,8 @@ def solve(model: CpModel, effort: float) -> CpSolver | None:
     parameters.num_workers = 1
     parameters.random_seed = 1
     parameters.max_deterministic_time = effort
-    # The problems are small: presolve and linear relaxation take longer than the search.
-    parameters.cp_model_presolve = False
-    parameters.linearization_level = 0
+    if not is_linear:
+        parameters.cp_model_presolve = False
+        parameters.linearization_level = 0
     found = solver.solve(model) in (cp_model.OPTIMAL, cp_model.FEASIBLE)
     return solver if found else None
