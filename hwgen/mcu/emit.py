@@ -12,15 +12,14 @@ from ..ir.graph import Graph, identifier
 from .build import CBuild, Layer, Port
 from .describe import describe_port
 from .function import Function
-from .memory import cut_layers, scratch_buffers
+from .memory import Memories, assign
 from .names import KEYWORDS, Names
 from .package import headers, ports, write_runtime, write_text
-from .plan import Plan, plan
 from .stages import Program, group
 from .target import Target, find_target, save_target
 from .templates import TEMPLATES, wrap_code
 from .tiled import TiledLayer
-from .tiles import ALIGN, Tiling
+from .tiles import ALIGN
 
 __all__ = ["FOLDER", "emit"]
 
@@ -64,8 +63,8 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         raise Unsupported(f"a model in C must not be called {model!r}; rename the graph")
     program = group(graph, machine)
     functions = _functions(model, program)
-    tilings = cut_layers(functions, machine)
-    arena = plan([*program.buffers(), *scratch_buffers(functions, machine)])
+    memories = assign(functions, program)
+    arena = memories.arena
     x = _vectors(graph) if samples is None else graph.check_input(samples)
     y = graph.run(x)
     build = CBuild(
@@ -79,13 +78,10 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         arena_bytes=arena.size,
         arena_bound=arena.lower_bound,
         arena_align=max(arena.align, 4),
-        l1_bytes=max((tiling.l1_bytes for tiling in tilings), default=0),
-        l3_bytes=0,
+        l1_bytes=memories.l1_bytes,
+        l3_bytes=memories.l3_bytes,
         constant_bytes=sum(constant.bytes for f in functions for constant in f.constants),
-        layers=tuple(
-            _layer(f, arena, tiling)
-            for f, tiling in zip(functions, tilings or [None] * len(functions), strict=True)
-        ),
+        layers=tuple(_layer(memories, number, f) for number, f in enumerate(functions)),
     )
     context = {
         "model": model,
@@ -101,14 +97,14 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         "l3_file": f"{model}_l3.bin",
         "entry_parameters": ", ".join(_entry_parameters(model, build)),
         "entry_arguments": ", ".join(_entry_parameters(model, build, types=False)),
-        "headers": headers(functions, machine),
+        "headers": headers(functions, machine, memories),
         "ports": ports(machine),
         "arms": [isa for isa in (machine.isa, machine.sdk_isa) if isa not in ("", "plain")],
         "sources": build.sources,
         "stack": machine.stack,
         "is_team": machine.is_team,
         "profiles": not machine.is_host and not machine.is_team,
-        **_body(functions, program, arena, tilings),
+        **_body(functions, program, memories),
         "samples": len(x),
         "inputs": x.reshape(len(x), -1),
         "outputs": y.reshape(len(y), -1),
@@ -130,7 +126,9 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
     for name, template in templates.items():
         text = TEMPLATES.get_template(template).render(context)
         write_text(build.folder / name, wrap_code(text) if name.endswith((".c", ".h")) else text)
-    write_runtime(build.folder, functions, machine)
+    write_runtime(build.folder, functions, machine, memories)
+    if memories.l3_bytes:
+        (build.folder / f"{model}_l3.bin").write_bytes(_external(functions, memories))
     save_target(machine, build.folder)
     build.save()
     return build
@@ -159,70 +157,95 @@ def _functions(model: str, program: Program) -> list[Function]:
     return functions
 
 
-def _body(
-    functions: list[Function], program: Program, arena: Plan, tilings: list[Tiling]
-) -> dict[str, object]:
+def _body(functions: list[Function], program: Program, memories: Memories) -> dict[str, object]:
     """What ``model.c.j2`` lays out: the functions, the buffers and the calls."""
-    is_tiled = program.target.is_tiled
     names = Names(("in", "out", "arena", "l1", "l3", "call", *(f.name for f in functions)))
     symbols = {program.input.name: "in"}
     buffers = []
 
-    def place(name: str, ctype: object, offset: int) -> str:
+    def place(name: str, ctype: object, buffer: str) -> str:
         symbol = names.take(name)
+        offset = memories.arena.offsets[buffer]
         buffers.append({"ctype": ctype, "symbol": symbol, "offset": offset})
         return symbol
 
     for function in functions[:-1]:
         value = function.stage.output
-        symbols[value.name] = place(value.name, value.ctype, arena.offsets[value.name])
+        symbols[value.name] = place(value.name, value.ctype, value.name)
     symbols[functions[-1].stage.output.name] = "out"
     described = []
-    for number, function in enumerate(functions):
+    for function, tiling, stream in zip(functions, memories.tilings, memories.streams, strict=True):
         stage = function.stage
-        arguments = [symbols[name] for name in (*stage.sources, stage.output.name)]
-        tiled = None
-        if is_tiled:
-            tiled = TiledLayer(function, tilings[number])
-            if function.weights_array:
-                arguments.insert(-1, f"{function.weights_array.symbol}[0]")
-            arguments.append("l1")
-        elif function.scratch_size:
-            offset = arena.offsets[f"{function.name} scratch"]
-            arguments.append(place(f"{stage.name}_scratch", "uint8_t", offset))
+        arguments = [symbols[name] for name in stage.sources]
+        streamed, tiled = None, None
+        if tiling is not None:
+            tiled = TiledLayer(function, tiling, stream is not None and stream.half)
+            array = function.weights_array
+            if stream is not None:
+                ctype = "unsigned char" if stream.half else array.ctype
+                staged = place(array.symbol, ctype, stream.buffer)
+                arguments.append(staged)
+                if stream.half:
+                    arguments.append(f"call->l3 + {stream.address}")
+                else:
+                    ticket = names.take(f"{array.symbol}_read")
+                    streamed = {"symbol": staged, "ticket": ticket, "stream": stream}
+            elif array is not None:
+                arguments.append(f"{array.symbol}[0]")
+            arguments += [symbols[stage.output.name], "l1"]
+        else:
+            arguments.append(symbols[stage.output.name])
+            if function.scratch_size:
+                scratch = place(f"{stage.name}_scratch", "uint8_t", f"{function.name} scratch")
+                arguments.append(scratch)
         described.append(
             {
                 **function.context,
                 "arguments": ", ".join(arguments),
                 "reads": [],
+                "waits": streamed,
+                "is_streamed": stream is not None,
                 "tiled": tiled,
             }
         )
-    return {
-        "buffers": buffers,
-        "functions": described,
-    }
+    for number, after in enumerate(described):
+        if after["waits"]:  # weights are read while the layer before runs
+            described[max(number - 1, 0)]["reads"].append(after["waits"])
+    return {"buffers": buffers, "functions": described}
+
+
+def _external(functions: list[Function], memories: Memories) -> bytes:
+    """The contents of external memory: weights that are streamed."""
+    image = bytearray(memories.l3_bytes)
+    for function, stream in zip(functions, memories.streams, strict=True):
+        if stream is not None:
+            array = function.weights_array
+            data = array.values.astype(array.ctype.dtype.newbyteorder("<")).tobytes()
+            image[stream.address : stream.address + len(data)] = data
+    return bytes(image)
 
 
 def _port(value) -> Port:
     return Port(value.type.shape, value.ctype, value.type.lo, value.type.hi)
 
 
-def _layer(function: Function, arena: Plan, tiling: Tiling | None) -> Layer:
-    output = function.stage.output
+def _layer(memories: Memories, number: int, function: Function) -> Layer:
+    output, tiling = function.stage.output, memories.tilings[number]
     cut = {}
     if tiling is not None:
+        stream = memories.streams[number]
         cut = {
             "tile": (tiling.rows, tiling.columns, tiling.channels),
             "tiles": tiling.tiles,
             "l1_bytes": tiling.l1_bytes,
+            "l3_bytes": stream.size if stream else 0,
             "dma_bytes": tiling.dma_bytes,
             "cycles": tiling.cycles,
         }
     return Layer(
         function.name,
         tuple(node.name for node in function.stage.nodes),
-        arena.offsets.get(output.name),
+        memories.arena.offsets.get(output.name),
         output.bytes,
         sum(constant.bytes for constant in function.constants),
         function.macs,

@@ -3,19 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .function import Function
 from .layout import Memory
-from .plan import Buffer
-from .target import Target
+from .plan import Buffer, Plan, plan
+from .stages import Program
 from .tiles import ALIGN, Tiling
 
-__all__ = ["cut_layers", "memory_of", "scratch_buffers"]
+__all__ = ["Memories", "Stream", "assign", "memory_of"]
 
 
-def memory_of(target: Target) -> Memory:
-    """What the planners must know of a target with an L1."""
-    dma = target.dma
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Weights that are read from L3 whenever the model runs.
+
+    Attributes
+    ----------
+    address
+        Offset of the layer's weights in L3.
+    size
+        Bytes of all of them.
+    buffer
+        Name of the buffer in the arena that they are read into.
+    half
+        Bytes of a half of it, if they are read slice by slice while the layer runs; 0 if as a
+        whole while the layer before does.
+    """
+
+    address: int
+    size: int
+    buffer: str
+    half: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memories:
+    """Where everything lies.
+
+    Attributes
+    ----------
+    arena
+        Offsets of values, scratch memory and streamed weights.
+    tilings
+        Of every function how it is cut; None where the target has one memory only.
+    streams
+        Of every function its weights in L3, or None.
+    l3_bytes
+        Of all of them.
+    """
+
+    arena: Plan
+    tilings: tuple[Tiling | None, ...]
+    streams: tuple[Stream | None, ...]
+    l3_bytes: int
+
+    @property
+    def l1_bytes(self) -> int:
+        """Of the largest layer."""
+        return max((tiling.l1_bytes for tiling in self.tilings if tiling), default=0)
+
+
+def assign(functions: Sequence[Function], program: Program) -> Memories:
+    """Decide it.
+
+    Raises
+    ------
+    Unsupported
+        Something does not fit; the message has the numbers.
+    MissingTool
+        OR-tools is needed, for a target with L1, and not installed.
+    """
+    if program.target.is_tiled:
+        return _assign_levels(functions, program)
+    scratch = [
+        Buffer(f"{function.name} scratch", function.scratch_size, step, step, ALIGN)
+        for step, function in enumerate(functions)
+        if function.scratch_size
+    ]
+    nothing = (None,) * len(functions)
+    return Memories(plan([*program.buffers(), *scratch]), nothing, nothing, 0)
+
+
+def memory_of(program: Program) -> Memory:
+    """What the planners must know of a target with L1."""
+    target, dma = program.target, program.target.dma
     return Memory(
         l1=target.l1_usable,
         l2=target.l2_usable,
@@ -28,28 +100,41 @@ def memory_of(target: Target) -> Memory:
     )
 
 
-def cut_layers(functions: Sequence[Function], target: Target) -> list[Tiling]:
-    """How every layer is cut into tiles; none where the target has one memory only.
+def _assign_levels(functions: Sequence[Function], program: Program) -> Memories:
+    # OR-tools only where layers are cut.
+    from . import tiling
+    from .place import LayerWeights, place
 
-    Raises
-    ------
-    Unsupported
-        The smallest tile of a layer does not fit; the message has the numbers.
-    """
-    if not target.is_tiled:
-        return []
-    from .tiling import tile  # OR-tools: only where layers are cut
+    memory = memory_of(program)
+    layers = [LayerWeights(f.name, _weight_bytes(f), _slice_bytes(f, memory)) for f in functions]
+    constants = sum(function.constants_bytes for function in functions)
+    lent = program.input.bytes + program.output.bytes
+    placement = place(layers, program.buffers(), memory, constants + lent)
+    tilings, streams = [], []
+    for number, (function, layer) in enumerate(zip(functions, layers, strict=True)):
+        home = placement.homes[number]
+        chunk = layer.chunk if home == "chunks" else None
+        tilings.append(tiling.tile(function.work, memory, function.where, chunk))
+        streams.append(
+            None
+            if home == "l2"
+            else Stream(
+                placement.addresses[number],
+                layer.size,
+                placement.staging[number],
+                -(-layer.chunk // ALIGN) * ALIGN if home == "chunks" else 0,
+            )
+        )
+    return Memories(placement.plan, tuple(tilings), tuple(streams), placement.l3_bytes)
 
-    memory = memory_of(target)
-    return [tile(function.work, memory, function.where) for function in functions]
+
+def _weight_bytes(function: Function) -> int:
+    return function.weights_array.bytes if function.weights_array else 0
 
 
-def scratch_buffers(functions: Sequence[Function], target: Target) -> list[Buffer]:
-    """Memory that functions need while they run, where it does not lie in L1."""
-    if target.is_tiled:
-        return []
-    return [
-        Buffer(f"{function.name} scratch", function.scratch_size, step, step, ALIGN)
-        for step, function in enumerate(functions)
-        if function.scratch_size
-    ]
+def _slice_bytes(function: Function, memory: Memory) -> int:
+    """Weights of the channels of a tile if they are read from L3 slice by slice."""
+    work = function.work
+    if not work.weight_bytes or "channels" not in work.axes:
+        return 0
+    return max(1, memory.l1 // 4 // work.weight_bytes) * work.weight_bytes

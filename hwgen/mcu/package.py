@@ -7,24 +7,30 @@ from pathlib import Path
 
 from .function import Function
 from .intrinsics import render_simd
+from .memory import Memories
 from .micro_kernels import DOTS, render_dot
 from .target import Target
 from .templates import read_kernel
 
 __all__ = ["headers", "ports", "write_runtime", "write_text"]
 
-RUNTIME, SIMD = "hwgen_runtime.h", "hwgen_simd.h"
-DOT, TILE = "hwgen_dot.h", "hwgen_tile.h"
+RUNTIME, SIMD, MEMORY = "hwgen_runtime.h", "hwgen_simd.h", "hwgen_memory.h"
+DOT, TILE, STREAM = "hwgen_dot.h", "hwgen_tile.h", "hwgen_stream.h"
 PORT_FILES = ("hwgen_port.h", "hwgen_port.c")
 
 
-def headers(functions: Sequence[Function], target: Target) -> list[str]:
+def headers(functions: Sequence[Function], target: Target, memories: Memories) -> list[str]:
     """Headers that the model includes."""
     names = [SIMD, RUNTIME]
+    kernels = {function.header for function in functions if function.header}
     if any(function.micro_kernel for function in functions):
-        names.append(DOT)
+        kernels.add(DOT)
+    if kernels:
+        names += [MEMORY, *sorted(kernels)]
     if target.is_team:
         names.append(TILE)
+    if memories.l3_bytes:
+        names.append(STREAM)
     return names
 
 
@@ -36,9 +42,11 @@ def ports(target: Target) -> list[str]:
     return [f"ports/{name}" for name in dict.fromkeys(("host", own))]
 
 
-def write_runtime(folder: Path, functions: Sequence[Function], target: Target) -> None:
+def write_runtime(
+    folder: Path, functions: Sequence[Function], target: Target, memories: Memories
+) -> None:
     """Write what a model includes and what it is linked with."""
-    for name in headers(functions, target):
+    for name in headers(functions, target, memories):
         if name == SIMD:
             text = render_simd()
         elif name == DOT:

@@ -44,12 +44,16 @@ class TiledLayer:
         The layer, rendered.
     tiling
         How it is cut.
+    half_bytes
+        Of the buffer in L2 through which its weights come from L3, slice by slice; 0 if they
+        lie in L2 when the layer starts.
     """
 
-    def __init__(self, function: Function, tiling: Tiling) -> None:
+    def __init__(self, function: Function, tiling: Tiling, half_bytes: int = 0) -> None:
         stage, array = function.stage, function.weights_array
         tiles = expand(function.work, tiling)
         names = operand_names(len(stage.inputs))
+        self.half_bytes = half_bytes
         self.inputs = []
         for i, (name, x) in enumerate(zip(names, stage.inputs, strict=True)):
             moves = tuple(_box(tile.inputs[i], x.ctype.bytes) for tile in tiles)
@@ -77,7 +81,8 @@ class TiledLayer:
         self.parameters = ", ".join(
             [
                 *(f"const {x.ctype} *{n}" for n, x in zip(names, stage.inputs, strict=True)),
-                *([f"const {array.ctype} *weights"] if array else []),
+                *([f"const {array.ctype} *weights"] if array and not half_bytes else []),
+                *(["unsigned char *staged", "uint32_t l3"] if half_bytes else []),
                 f"{y} *y",
                 "unsigned char *l1",
             ]
