@@ -155,6 +155,9 @@ _ROWS = (
     # Bytes 1 and 0 of D, or bytes 3 and 2, are the lowest bytes of A and B.
     _packed("packlo.b", 1, 0x70, 0x7C, acc=True),
     _packed("packhi.b", 1, 0x6C, 0x7D, acc=True),
+    # D is the low halves of A and B, B's in the low bits, or their high halves.
+    _packed("pack", 0, 0x68, 0x78),
+    _packed("pack.h", 0, 0x69, 0x79),
     _scalar("min", (4, 0x02), 0x2B),
     _scalar("max", (6, 0x02), 0x2D),
     _scalar("cnt", (3, 0x08), 0x24, "unary"),
@@ -178,7 +181,10 @@ _ROWS = (
     _access("lw", "load", 0x0B, 2),
     _access("sb", "store", 0x2B, 0),
     _access("sw", "store", 0x2B, 2),
-    # The word at A, which is then increased by B.
+    # The byte or word at A, which is then increased by B.
+    Instruction(
+        "p.lbu.r", "cv.lbu", "register", False, Encoding(0x0B, 7, 0x20), Encoding(0x2B, 3, 0x08)
+    ),
     Instruction(
         "p.lw.r", "cv.lw", "register", False, Encoding(0x0B, 7, 0x10), Encoding(0x2B, 3, 0x02)
     ),

@@ -8,7 +8,7 @@ import numpy as np
 
 from .storage import CType
 
-__all__ = ["BLOCK_BITS", "StoredWeights", "block_rows", "block_step", "pack"]
+__all__ = ["BLOCK_BITS", "StoredWeights", "block_rows", "block_step", "pack", "tap_words"]
 
 BLOCK_BITS = (8, 4, 2)
 """Widths of weights that the micro-kernels multiply."""
@@ -106,3 +106,21 @@ def block_rows(matrix: np.ndarray, bits: int, channels: int) -> np.ndarray:
     packed = (words << (bits * np.arange(fields))[:, None]).sum(axis=3)
     interleaved = packed.transpose(0, 2, 1, 3).reshape(blocks, -1).astype(np.uint8)
     return interleaved.view(np.int8) if bits == 8 else interleaved
+
+
+def tap_words(taps: np.ndarray) -> np.ndarray:
+    """Weights of a depthwise convolution as ``hwgen_depthwise.h`` reads them.
+
+    Parameters
+    ----------
+    taps
+        Integers of 8 bits, of shape (channels, rows of the window, columns of the window).
+
+    Returns
+    -------
+    Integers of shape (channels, bytes): column after column, its taps from the top down, with zeros
+    behind up to a whole word.
+    """
+    channels, rows, _ = taps.shape
+    padded = np.pad(taps, ((0, 0), (0, -rows % 4), (0, 0)))
+    return padded.transpose(0, 2, 1).reshape(channels, -1)

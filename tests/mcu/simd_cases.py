@@ -221,7 +221,8 @@ def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> N
     (folder / "cases.c").write_text(text)
     (folder / "hwgen_simd.h").write_text(render_simd() if simd is None else simd)
     (folder / "hwgen_dot.h").write_text(render_dot())
-    (folder / "hwgen_runtime.h").write_text(read_kernel("runtime/hwgen_runtime.h"))
+    for name in ("hwgen_runtime.h", "hwgen_memory.h"):
+        (folder / name).write_text(read_kernel(f"runtime/{name}"))
 
 
 def run_on_host(folder: Path, cases: list[Case], flags: tuple[str, ...]) -> np.ndarray:

@@ -27,7 +27,10 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
     function.cut(
         groups=op.groups, kernel=window.kernel, stride=window.stride, padding=window.padding
     )
-    values = {"g": geometry(window), "depth": depth, "x": x, "work": work}
+    values = {
+        **{"g": geometry(window), "depth": depth, "x": x, "work": work},
+        **{"blocks": None, "depthwise": None},
+    }
     bits = block_bits(stored, x, work)
     if bits and op.groups == 1:
         is_pixel = window.kernel == window.stride == (1, 1) and not any(window.padding)
@@ -39,6 +42,11 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
         cycles = 8 + int(0.45 * np.prod((height, width, depth)))
         function.cut(granule=CHANNELS, split="area", pixel_granule=PIXELS, cycles_per_output=cycles)
         return {**values, "blocks": blocks, "p": PIXELS}
+    if bits and outputs == op.groups == x.type.channels:
+        taps = op.weights.decode()[..., 0]
+        cycles = 12 + int(1.2 * height * width)
+        function.cut(split="area", pixel_granule=1, cycles_per_output=cycles)
+        return {**values, "depthwise": function.depthwise(taps, op.bias, window)}
     weights = function.weights(f"{stage.name}_weights", stored)
     is_depthwise = outputs == op.groups == x.type.channels
     function.cut(split="pixels", cycles_per_output=8 * height * width * depth)
@@ -46,7 +54,6 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
         function.cut(axes=("rows", "columns"))
     return {
         **values,
-        "blocks": None,
         "groups": op.groups,
         "each": outputs // op.groups,
         "in_channels": function.extent.channels if is_depthwise else x.type.channels,
