@@ -27,7 +27,7 @@ typedef struct {
     uint32_t issued;  /* `ready` is that of the instruction at the pc; it waits for that cycle */
     uint32_t loaded;  /* register of the last load */
     uint64_t returned[32]; /* the first cycle in which a jalr may use a loaded register */
-    const Insn *previous;
+    uint32_t written; /* register that the instruction before wrote in EX */
     Loop loops[2];
     uint32_t looping; /* a loop's count is not 0 */
     /* A load or store that waits for its grant; NULL: none. */

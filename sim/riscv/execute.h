@@ -12,7 +12,6 @@ static void forget_code(Iss *s) {
             free(s->code[memory][k]);
             s->code[memory][k] = NULL;
         }
-    for (uint32_t k = 0; k < s->machine.config.cores; ++k) s->cores[k].previous = NULL;
 }
 
 static void run_csr(Iss *s, Core *c, const Insn *i) {
@@ -37,7 +36,7 @@ static inline void jump(Iss *s, Core *c, const Insn *i, uint32_t target, uint64_
         if (s->machine.status.state != STATE_RUNNING) return;
     }
     ++c->retired;
-    c->previous = i;
+    c->written = i->early;
     leave_to(c, target, offered);
 }
 
@@ -162,7 +161,7 @@ static inline void execute(Iss *s, Core *c, const Insn *i) {
     x[0] = 0;
     ++c->retired;
     ++c->ready;
-    c->previous = i;
+    c->written = i->early;
     c->pc = next;
     return;
 
@@ -170,7 +169,7 @@ branch:
     if (!taken) {
         ++c->retired;
         ++c->ready;
-        c->previous = i;
+        c->written = i->early;
         c->pc = next;
         return;
     }

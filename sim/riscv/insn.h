@@ -57,6 +57,8 @@ enum { HALF_HIGH = 1, HALF_SIGNED = 2, HALF_ROUND = 4, HALF_ADD = 8 };
 /* The second operand: a register, its lowest element in all places, or `imm` (SIMD: in all). */
 enum { FORM_REGISTER = 0, FORM_SCALAR = 1, FORM_IMMEDIATE = 2 };
 
+enum { NO_REGISTER = 0xff };
+
 typedef struct {
     uint32_t word; /* the instruction; a compressed one in the lower half */
     int32_t imm;
@@ -67,6 +69,7 @@ typedef struct {
     uint8_t amount; /* of a shift; complex numbers: log2 of the divisor; beqimm: the constant */
     uint8_t form;
     uint8_t bytes;  /* SIMD on bytes, not halfwords */
+    uint8_t early;  /* the register that it writes in EX, which may be x0; or NO_REGISTER */
 } Insn;
 
 #endif

@@ -36,6 +36,7 @@ static const Insn *fetch(Iss *s, const Core *c) {
         *i = (word & 3) == 3 ? decode(word, s->isa) : decode_compressed(word & 0xffff);
         i->size = (word & 3) == 3 ? 4 : 2;
         i->word = i->size == 4 ? word : word & 0xffff;
+        i->early = early_register(i);
     }
     return i;
 }

@@ -18,7 +18,6 @@ static inline int addressing(const Insn *i) { return (i->op - OP_LB) & 3; }
 static inline int is_post(const Insn *i) {
     return (is_load(i) || is_store(i)) && (addressing(i) & 1);
 }
-static inline int changes_pc(const Insn *i) { return i->op >= OP_JAL && i->op <= OP_BNEIMM; }
 
 /* Bytes of a load or store. */
 static inline uint32_t access_bytes(const Insn *i) {
@@ -26,14 +25,13 @@ static inline uint32_t access_bytes(const Insn *i) {
     return bytes[(i->op - OP_LB) / 4];
 }
 
-/* Is a register written in EX? It may be x0. */
-static inline int writes_early(const Insn *i) {
-    if (is_load(i) || is_store(i)) return is_post(i);
-    return !(i->op >= OP_BEQ && i->op <= OP_BNEIMM) && !(i->op >= OP_FENCE && i->op <= OP_MRET) &&
-           i->op < OP_LOOP_START;
+/* The register that is written in EX: not the one that a load brings. */
+static inline uint8_t early_register(const Insn *i) {
+    if (is_load(i) || is_store(i)) return is_post(i) ? i->rs1 : NO_REGISTER;
+    if (i->op >= OP_BEQ && i->op <= OP_BNEIMM) return NO_REGISTER;
+    if (i->op >= OP_FENCE && i->op <= OP_MRET) return NO_REGISTER;
+    return i->op < OP_LOOP_START ? i->rd : NO_REGISTER;
 }
-
-static inline uint32_t early_target(const Insn *i) { return is_post(i) ? i->rs1 : i->rd; }
 
 /* Finds the cycle in which an instruction enters EX after a jump. Beyond pipeline.rst: the aligner
  * joins the halves of a target only while ID waits for it; and while a jalr that has written its own
@@ -54,9 +52,7 @@ static inline void issue(Core *c, const Insn *i) {
         issue_target(c, i);
     } else if (c->after & AFTER_LOAD) {
         const uint32_t r = c->loaded;
-        if ((r && (r == i->rs1 || r == i->rs2 || r == i->rs3)) ||
-            (r == early_target(i) && writes_early(i)))
-            ++c->ready;
+        if ((r && (r == i->rs1 || r == i->rs2 || r == i->rs3)) || r == i->early) ++c->ready;
     }
     c->after = 0;
 }
@@ -66,10 +62,8 @@ static inline void issue_next(Core *c) { c->offered = c->free = c->ready; }
 
 /* A jalr needs its register in ID, where neither EX nor a load can forward it to. */
 static inline void issue_jalr(Core *c, const Insn *i) {
-    const Insn *p = c->previous;
     if (i->rs1 && c->offered < c->returned[i->rs1]) c->offered = c->returned[i->rs1];
-    if (i->rs1 && p && writes_early(p) && early_target(p) == i->rs1 && c->offered <= c->free)
-        c->offered = c->free + 1;
+    if (i->rs1 && c->written == i->rs1 && c->offered <= c->free) c->offered = c->free + 1;
     if (c->ready < c->offered) c->ready = c->offered;
 }
 
@@ -135,7 +129,7 @@ static inline void finish_access(Core *c, const Insn *i, uint32_t word, uint64_t
     c->offered = c->ready + 1;
     c->ready = at + 1;
     ++c->retired;
-    c->previous = i;
+    c->written = i->early;
     c->pc += i->size;
 }
 
