@@ -10,6 +10,7 @@ import numpy as np
 from ..ir.constant import Constant
 from ..ir.graph import Node
 from ..ir.types import Int, Type
+from ..ops.lib.window import Window
 from .describe import describe_stage
 from .expressions import Term, plus, times
 from .extent import Extent, image
@@ -20,7 +21,7 @@ from .storage import INT32, CType, conversion, storage, work
 from .target import Target
 from .templates import TEMPLATES
 from .tiles import ALIGN, Operand, Work
-from .weights import StoredWeights, block_rows, block_step
+from .weights import StoredWeights, block_rows, block_step, tap_words
 
 __all__ = [
     "Blocks",
@@ -181,6 +182,50 @@ class Blocks:
 
 
 @dataclass(frozen=True, slots=True)
+class Depthwise:
+    """A depthwise convolution as ``hwgen_depthwise.h`` computes it.
+
+    Attributes
+    ----------
+    outputs
+        Rows of outputs that the same words give.
+    words
+        Words that hold the taps of a column of the window.
+    row_bytes
+        Of a channel's weights.
+    stack_bytes
+        Memory for the words of a row, four channels of it.
+    blocks
+        Blocks of four channels in the extent.
+    result, finish, constants, bias
+        As of :class:`Blocks`.
+    symbol
+        Where the weights are.
+    is_tile
+        Whether ``symbol`` points at those of a tile, else it is the array.
+    """
+
+    outputs: int
+    words: int
+    row_bytes: int
+    stack_bytes: int
+    blocks: Term
+    result: CType
+    finish: str
+    constants: str
+    bias: str
+    symbol: str
+    is_tile: bool
+    gather: str = ""
+
+    def row(self, o: str) -> Term:
+        """The weights of channel ``o`` of the extent."""
+        if self.is_tile:
+            return plus(self.symbol, times(o, self.row_bytes))
+        return f"{self.symbol}[{o}]"
+
+
+@dataclass(frozen=True, slots=True)
 class Scalar:
     """An integer on its way from a kernel through the epilogue to memory.
 
@@ -239,6 +284,8 @@ class Function:
         How it can be cut into tiles: arguments of :class:`.tiles.Work`, filled by the op.
     micro_kernel
         Name of the one it calls, without its shape; or empty.
+    header
+        Of the runtime, that it needs beside the common ones; or empty.
     macs
         Products that it sums up.
     parts
@@ -257,6 +304,7 @@ class Function:
     scratch_bytes_a_core: int = 0
     shape: dict[str, object] = field(default_factory=dict)
     micro_kernel: str = ""
+    header: str = ""
     macs: int = 0
     parts: list[str] = field(default_factory=list)
     body: str = ""
@@ -322,7 +370,8 @@ class Function:
         is_tile = self.extent.is_tile
         return {
             "name": self.name,
-            "arrays": [c for c in self.constants if c.is_weights or not is_tile],
+            "arrays": [c for c in self.constants if not is_tile],
+            "weights": self.weights_array if is_tile else None,
             "members": [c for c in self.constants if is_tile and not c.is_weights],
             "parts": self.parts,
             "comment": describe_stage(self.stage, self.notes),
@@ -428,6 +477,37 @@ class Function:
             block_bytes=blocks.shape[1] if e.is_tile else 0,
         )
 
+    def depthwise(self, taps: np.ndarray, bias: Constant, window: Window) -> Depthwise:
+        """Add the weights of a depthwise convolution in words of vertical taps.
+
+        Parameters
+        ----------
+        taps
+            Weights of shape (channels, rows of the window, columns of the window).
+        """
+        name, e = self.stage.name, self.extent
+        rows = tap_words(taps)
+        words = -(-window.kernel[0] // 4)
+        room = 4 - window.kernel[0]
+        columns = (window.out_width - 1) * window.stride[1] + window.kernel[1]
+        self.header = "hwgen_depthwise.h"
+        self.scratch_bytes_a_core = stack_bytes = 16 * words * columns
+        symbol = self._weights(f"{name}_weights", rows, CType(8, True))
+        self.notes.append("8-bit weights, a column of the window a word")
+        return Depthwise(
+            outputs=max(room // window.stride[0] + 1, 1) if room >= 0 else 1,
+            words=words,
+            row_bytes=rows.shape[1],
+            stack_bytes=stack_bytes,
+            blocks=f"({e.channels} + 3) / 4" if e.is_tile else -(-len(rows) // 4),
+            result=self.stage.output.ctype,
+            finish=self.names.take(f"{self.name}_finish"),
+            constants="constants, " if e.is_tile else "",
+            bias=self.constant(f"{name}_bias", bias.array, INT32),
+            symbol=symbol,
+            is_tile=e.is_tile,
+        )
+
     def _weights(self, name: str, rows: np.ndarray, ctype: CType) -> str:
         symbol = self.names.take(name)
         self.constants.append(ConstantArray(symbol, ctype, rows, is_weights=True))
@@ -448,7 +528,7 @@ class Function:
             template, values = renderer.template, renderer.values(stage, self)
         made = Scalar(values["work"], (stage.nodes[0] if stage.kernel else stage.inputs[0]).type)
         steps, last = self._epilogue(made)
-        blocks = values.get("blocks")
+        blocks = values.get("blocks") or values.get("depthwise")
         if blocks is not None:
             self.parts.append(self._finish(blocks, steps, last))
             if blocks.gather:
