@@ -137,4 +137,4 @@ def _slice_bytes(function: Function, memory: Memory) -> int:
     work = function.work
     if not work.weight_bytes or "channels" not in work.axes:
         return 0
-    return max(1, memory.l1 // 4 // work.weight_bytes) * work.weight_bytes
+    return max(1, memory.l1 // 8 // work.weight_bytes) * work.weight_bytes

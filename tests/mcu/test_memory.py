@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hwgen.errors import Unsupported
 from hwgen.ir import Constant, Graph, GraphBuilder, Type
 from hwgen.mcu import tiling
 from hwgen.mcu.build import CBuild
@@ -19,7 +22,9 @@ from hwgen.mcu.target import find_target
 from hwgen.mcu.tiling import random_tiling
 from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.conv2d import Conv2d
+from hwgen.ops.dense import Dense
 from hwgen.ops.requantize import Requantize
+from hwgen.sim.riscv.models import run_on_core
 from tests.mcu.graphs import draw, network, samples
 
 POISON = """
@@ -164,7 +169,7 @@ def test_tiles_that_are_off_by_one_are_seen(tiled, name, column):
     text = path.read_text()
     rows = table(text, name)
     assert len(rows) > 8
-    x = samples(graph, np.random.default_rng(0), 6)
+    x = samples(graph, np.random.default_rng(0), 8)
     expected = graph.run(x)
     assert np.array_equal(run_on_host(build, x), expected)
     seen = 0
@@ -178,3 +183,81 @@ def test_tiles_that_are_off_by_one_are_seen(tiled, name, column):
         seen += not np.array_equal(run_on_host(build, x), expected)
     path.write_text(text)
     assert seen, (name, column)
+
+
+def streaming(graph: Graph, folder: Path, l2: int) -> CBuild:
+    """Emitted for a GAP8 with so many bytes of L2 beside the reserve."""
+    gap8 = find_target("gap8")
+    return emit(graph, folder, replace(gap8, name="small_l2", l2=gap8.reserve + l2))
+
+
+def heavy(*widths: int) -> Graph:
+    """Fully connected layers whose weights are most of the model."""
+    rng = np.random.default_rng(5)
+    b = GraphBuilder("heavy")
+    x = b.input(Type.of(widths[:1], 0, 255))
+    for inputs, outputs in itertools.pairwise(widths):
+        weights = Uniform(Constant(rng.integers(-127, 128, (outputs, inputs))), 8)
+        x = b.add(Dense(weights, Constant(rng.integers(-99, 99, outputs))), x)
+        x = b.add(Requantize(Constant(3), Constant(10), 0, 255), x)
+    return b.build(x)
+
+
+WIDE, NARROW = (256, 120, 256, 120, 10), (96,) * 7
+"""30 KiB a layer, which come in slices; 9 KiB a layer, each of which is read as a whole."""
+
+
+@pytest.mark.parametrize(
+    ("widths", "l2", "is_streamed", "is_sliced"),
+    [(WIDE, 110_000, False, False), (WIDE, 40_000, True, True), (NARROW, 45_000, True, False)],
+    ids=["all stay", "in slices", "while the layer before runs"],
+)
+def test_weights_that_l2_cannot_hold_are_streamed(tmp_path, widths, l2, is_streamed, is_sliced):
+    graph = heavy(*widths)
+    build = streaming(graph, tmp_path, l2)
+    text = (build.folder / "heavy.c").read_text()
+    assert any(layer.l3_bytes for layer in build.layers) == is_streamed
+    assert ("hwgen_stream_begin(" in text) == is_sliced
+    assert ("_read = hwgen_l3_read(" in text) == (is_streamed and not is_sliced)
+    assert (build.folder / "heavy_l3.bin").exists() == is_streamed
+    assert build.constant_bytes - build.l3_bytes + build.arena_bytes <= l2
+    x = samples(graph, np.random.default_rng(0), 8)
+    expected = graph.run(x)
+    assert np.array_equal(run_on_host(build, x, sanitize=True), expected)
+    pytest.importorskip("ziglang")
+    for cores in (1, 8):
+        got, run = run_on_core(build, x[-2:], "iss", cores)
+        assert np.array_equal(got, expected[-2:])
+        assert run.l3_bytes == 2 * sum(layer.l3_bytes for layer in build.layers)
+
+
+def test_a_model_that_fits_nowhere_is_refused_with_numbers(tmp_path):
+    graph = heavy(*WIDE)
+    with pytest.raises(Unsupported, match=r"needs \d+ bytes of L2.* 4096 are free"):
+        streaming(graph, tmp_path, 4096)
+    assert not list(tmp_path.iterdir())
+    gap8 = find_target("gap8")
+    with pytest.raises(Unsupported, match=r"\d+ bytes"):
+        emit(graph, tmp_path, replace(gap8, name="no_l3", l2=gap8.reserve + 40_000, l3=0))
+    with pytest.raises(Unsupported, match=r"L1.*\d+"):
+        emit(graph, tmp_path, replace(gap8, name="no_l1", l1=gap8.l1 - gap8.l1_usable + 1024))
+
+
+@pytest.mark.parametrize("change", ["address", "wait", "slice"])
+def test_wrong_streaming_is_seen(tmp_path, change):
+    """Weights read from elsewhere, used before they are there, or those of the slice before."""
+    pytest.importorskip("ziglang")
+    graph = heavy(*(WIDE if change == "slice" else NARROW))
+    build = streaming(graph, tmp_path, 40_000 if change == "slice" else 45_000)
+    path = build.folder / ("hwgen_stream.h" if change == "slice" else "heavy.c")
+    text = path.read_text()
+    before, after = {
+        "address": ("call->l3 + 0,", "call->l3 + 1,"),
+        "wait": ("hwgen_l3_wait(", "(void)("),
+        "slice": ("stream->next++;\n        hwgen_stream_read", "hwgen_stream_read"),
+    }[change]
+    assert before in text
+    path.write_text(text.replace(before, after))
+    x = samples(graph, np.random.default_rng(0), 8)[-2:]
+    got, _ = run_on_core(build, x, "iss", 8)
+    assert not np.array_equal(got, graph.run(x))
