@@ -1,4 +1,4 @@
-"""One small network that the tests of the C back end share."""
+"""Networks that the tests of the C back end share."""
 
 from __future__ import annotations
 
@@ -52,3 +52,18 @@ def small() -> Graph:
     a4 = b.add(Requantize(Constant(1234567), Constant(24), -128, 127), g1, name="act4")
     fc = Dense(weights(2, 2, 3, 4), Constant([100, 0, -100]))
     return b.build(b.add(fc, b.add(Flatten(), a4), name="fc", scale=(0.5, 0.25, 0.1)))
+
+
+@pytest.fixture(scope="session")
+def deep() -> Graph:
+    """A network with 33 thousand bytes of weights and few activations."""
+    rng = np.random.default_rng(5)
+    b = GraphBuilder("deep")
+    x = b.input(Type.of((64,), 0, 15))
+    for i, width in enumerate((96, 128, 96, 10)):
+        weights = rng.integers(-128, 128, (width, b.type(x).shape[0]))
+        bias = Constant(rng.integers(-999, 999, width))
+        x = b.add(Dense(Uniform(Constant(weights), 8), bias), x, name=f"fc{i}")
+        if i < 3:
+            x = b.add(Requantize(Constant(3), Constant(11), 0, 127), x, name=f"act{i}")
+    return b.build(x)

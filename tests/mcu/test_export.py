@@ -81,12 +81,19 @@ def test_cmake_project(small, tmp_path, target):
     assert (done.returncode, [int(v) for v in done.stdout.split()]) == (0, y.ravel().tolist())
 
 
-def test_cmake_alone_tests_golden_vectors(small, tmp_path):
-    build = emit(small, tmp_path, "gap8")
+def test_cmake_alone_tests_golden_vectors(deep, tmp_path):
+    """With weights in external memory, a file here."""
+    file = tmp_path / "board.toml"
+    file.write_text('extends = "gap8"\n[memory]\nl1 = 20_480\nl2 = 24_576\nreserve = 0\n')
+    build = emit(deep, tmp_path, str(file))
     for step in (("-S", build.folder, "-B", tmp_path / "b"), ("--build", tmp_path / "b")):
-        assert cmake(*step).returncode == 0
+        done = cmake(*step)
+        assert done.returncode == 0, done.stderr
     done = subprocess.run(["ctest"], cwd=tmp_path / "b", capture_output=True, text=True)
     assert "100% tests passed, 0 tests failed out of 1" in done.stdout
+    text = (build.folder / "README.md").read_text()
+    assert f"| weights, file `deep_l3.bin` | {build.l3_bytes} | external RAM" in text
+    assert "deep_run(in, out, arena, l1, l3);" in text
 
 
 def test_cmake_refuses(small, tmp_path):
