@@ -6,10 +6,11 @@ from itertools import combinations, product
 
 import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 
-from hwgen.mcu.layout import Memory, measure
-from hwgen.mcu.tiles import ALIGN, channel_range, expand
-from tests.mcu.layers import tilings
+from hwgen.mcu.layout import TILE_CYCLES, Memory, largest_share, measure
+from hwgen.mcu.tiles import ALIGN, Transfer, Work, channel_range, expand
+from tests.mcu.layers import tilings, works
 
 
 def moved(tensor: np.ndarray, box) -> np.ndarray:
@@ -125,6 +126,15 @@ def test_fast_memory_holds_what_each_tile_computes_on(case):
 
 
 @given(tilings())
+def test_outputs_alternate(case):
+    """One tile is stored while the next one is computed."""
+    work, tiling = case
+    buffers = [t.output.buffer for t in expand(work, tiling)]
+    assert buffers == [i % 2 for i in range(len(buffers))]
+    assert tiling.output.copies == min(2, len(buffers))
+
+
+@given(tilings())
 def test_blocks_keep_apart(case):
     work, tiling = case
     blocks = [tiling.constants, tiling.scratch, *tiling.inputs, tiling.weights, tiling.output]
@@ -156,3 +166,55 @@ def test_traffic_is_the_sum_over_the_tiles(case):
     )
     assert measured.dma_bytes >= measured.input_bytes + measured.output_bytes
     assert max(measured.compute_cycles, measured.dma_cycles) <= measured.cycles
+
+
+def busiest(work: Work, pixels: int, channels: int, cores: int) -> int:
+    """Outputs of the core with most of them, by giving every core its part one after another."""
+
+    def parts(count: int, multiple: int, among: int) -> list[int]:
+        groups = -(-count // multiple)
+        each = -(-groups // among) * multiple
+        return [max(0, min(each, count - core * each)) for core in range(among)]
+
+    blocks = -(-channels // work.granule)
+    if work.split == "outputs":
+        return max(parts(pixels * channels, 1, cores))
+    if work.split == "pixels":
+        return max(parts(pixels, work.pixel_granule, cores)) * blocks * work.granule
+    if work.split == "channels":
+        return max(parts(blocks, 1, cores)) * pixels * work.granule
+    across = min(-(-pixels // work.pixel_granule), cores)
+    shares = product(parts(pixels, work.pixel_granule, across), parts(blocks, 1, cores // across))
+    return max(a * b for a, b in shares) * work.granule
+
+
+@given(works(), st.integers(1, 60), st.integers(1, 40), st.sampled_from([1, 2, 3, 8]))
+def test_the_busiest_core(work, pixels, channels, cores):
+    expected = busiest(work, pixels, channels, cores)
+    assert largest_share(work, pixels, channels, cores) == expected
+    arrays = largest_share(work, np.array([pixels, pixels]), np.array([[channels]]), cores)
+    assert arrays.tolist() == [[expected, expected]]
+
+
+@given(tilings(), st.integers(1, 8))
+def test_the_time_is_that_of_a_pipeline(case, cores):
+    """Plays it: a transfer engine and the cores, which wait for each other once a tile."""
+    work, tiling = case
+    memory = Memory(1 << 20, cores=cores)
+    tiles = expand(work, tiling)
+
+    def moved(transfer: Transfer) -> int:
+        lines = transfer.lines * -(-transfer.length // 8)
+        return transfer.planes * (16 + lines)
+
+    def load(t) -> int:
+        weights = [16 + -(-t.weights.length // 8)] if t.weights and t.weights.fresh else []
+        return sum([moved(x.transfer) for x in t.inputs if x.fresh] + weights)
+
+    clock = load(tiles[0]) + (16 + -(-work.constant_bytes // 8) if work.constant_bytes else 0)
+    for before, now, after in zip([None, *tiles], tiles, [*tiles[1:], None], strict=False):
+        transfers = (load(after) if after else 0) + (moved(before.output.transfer) if before else 0)
+        outputs = busiest(work, now.output.height * now.output.width, now.output.channels, cores)
+        clock += max(TILE_CYCLES + outputs * work.cycles_per_output, transfers)
+    clock += moved(tiles[-1].output.transfer)
+    assert measure(work, tiling, memory).cycles == clock
