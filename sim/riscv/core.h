@@ -75,10 +75,10 @@ static inline uint64_t core_instructions(const Core *c) {
 }
 
 /* Does an access flush the pipeline? */
-static inline int csr_flushes(uint32_t number) {
+static inline int csr_flushes(uint32_t isa, uint32_t number) {
     return number == 0x300 || number == 0x305 || number == 0x341 || number == 0x342 ||
-           (number >= 0x320 && number <= 0x33f) || (number >= 0xb00 && number <= 0xb9f) ||
-           (number >= 0xc00 && number <= 0xc9f);
+           number == (isa == ISA_XCV ? 0xcd1 : 0xcc1) || (number >= 0x320 && number <= 0x33f) ||
+           (number >= 0xb00 && number <= 0xb9f) || (number >= 0xc00 && number <= 0xc9f);
 }
 
 /* 0 if there is no such register. */
@@ -91,6 +91,12 @@ static inline int csr_read(const Iss *s, const Core *c, uint32_t number, uint32_
         *value = in_loops % 4 == 0   ? loop->start
                  : in_loops % 4 == 1 ? loop->stop - last
                                      : loop->count + loop->ended;
+        return 1;
+    }
+    /* uhartid, privlv (machine mode), zfinx */
+    const uint32_t user = number - (s->isa == ISA_XCV ? 0xcd0 : 0xcc0);
+    if (user < (s->isa == ISA_XCV ? 3 : 2)) {
+        *value = user == 0 ? c->number : user == 1 ? 3 : 0;
         return 1;
     }
     switch (number) {

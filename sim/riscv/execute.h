@@ -27,7 +27,7 @@ static void run_csr(Iss *s, Core *c, const Insn *i) {
         return;
     }
     c->x[i->rd] = old;
-    if (csr_flushes(i->kind)) c->ready += CSR_CYCLES - 1;
+    if (csr_flushes(s->isa, i->kind)) c->ready += CSR_CYCLES - 1;
 }
 
 static inline void jump(Iss *s, Core *c, const Insn *i, uint32_t target, uint64_t offered) {

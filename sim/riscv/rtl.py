@@ -13,6 +13,7 @@ import importlib.util
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -110,23 +111,30 @@ def program(engine: str, announce: Callable[[str], None] | None = None) -> Path:
     core = CORES[engine]
     if lack := core.missing():
         raise MissingTool(f"running on the RTL of {core.name} needs more: {lack}")
-    here = files("hwgen.sim.riscv")
-    harness = {name: here.joinpath(name).read_bytes() for name in _HARNESS}
-    options = f"{core.name} {_OPTIONS} {_LEVEL} {FLAGS}"
-    key = digest(compilers(), options, *harness.values(), *core.sources)
 
     def build(folder: Path) -> None:
         if announce is not None:
             announce(f"building the RTL of {core.name} in Verilator, once")
         work = folder / "cpp"
         work.mkdir()
-        for name, content in harness.items():
-            (work / name).write_bytes(content)
+        for name in _HARNESS:
+            (work / name).write_bytes(_harness(name))
         _verilate(core, work)
         shared_object(work, folder / "engine.so", _LEVEL, trace=False)
         shutil.rmtree(work)
 
-    return build_once("riscv", key, build) / "engine.so"
+    return build_once("riscv", _key(core), build) / "engine.so"
+
+
+@cache
+def _key(core: RtlCore) -> str:
+    """Of the build in the cache: everything that goes into it."""
+    options = f"{core.name} {_OPTIONS} {_LEVEL} {FLAGS}"
+    return digest(compilers(), options, *map(_harness, _HARNESS), *core.sources)
+
+
+def _harness(name: str) -> bytes:
+    return files("hwgen.sim.riscv").joinpath(name).read_bytes()
 
 
 def _verilate(core: RtlCore, work: Path) -> None:
