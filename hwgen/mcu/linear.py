@@ -15,7 +15,7 @@ from .storage import INT32, CType, work
 from .target import Target
 from .weights import StoredWeights
 
-__all__ = ["accumulator", "block_bits", "geometry", "slide", "stored_weights"]
+__all__ = ["accumulator", "block_bits", "geometry", "pooled_type", "slide", "stored_weights"]
 
 
 def accumulator(weights: np.ndarray, bias: Constant, lo: int, hi: int) -> CType:
@@ -74,3 +74,8 @@ def slide(function: Function, window: Window) -> None:
         split="channels" if whole else "pixels",
         cycles_per_output=6 * window.kernel[0] * window.kernel[1],
     )
+
+
+def pooled_type(x: Value) -> str:
+    """Ending of the functions of ``hwgen_pool.h`` that read bytes of ``x``."""
+    return "s8" if x.ctype.signed else "u8"

@@ -10,12 +10,13 @@ from .intrinsics import render_simd
 from .memory import Memories
 from .micro_kernels import DOTS, render_dot
 from .target import Target
-from .templates import read_kernel
+from .templates import TEMPLATES, read_kernel
 
 __all__ = ["headers", "ports", "write_runtime", "write_text"]
 
 RUNTIME, SIMD, MEMORY = "hwgen_runtime.h", "hwgen_simd.h", "hwgen_memory.h"
 DOT, TILE, STREAM = "hwgen_dot.h", "hwgen_tile.h", "hwgen_stream.h"
+POOL = "hwgen_pool.h"
 PORT_FILES = ("hwgen_port.h", "hwgen_port.c")
 
 
@@ -52,6 +53,8 @@ def write_runtime(
         elif name == DOT:
             dots = {function.micro_kernel for function in functions}
             text = render_dot(d for d in DOTS if d.name.rpartition("_")[0] in dots)
+        elif name == POOL:
+            text = TEMPLATES.get_template("pool.h.j2").render()
         else:
             text = read_kernel(f"runtime/{name}")
         write_text(folder / name, text)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ...ops.avg_pool2d import AvgPool2d
 from ..function import Function
-from ..linear import geometry, slide
+from ..linear import geometry, pooled_type, slide
 from ..registry import renders
 from ..stages import Stage
-from ..storage import conversion, work
+from ..storage import INT32, conversion, work
 
 __all__: list[str] = []
 
@@ -19,7 +19,11 @@ def avg_pool2d(stage: Stage, function: Function) -> dict[str, object]:
     taps = op.kernel[0] * op.kernel[1]
     ctype = work(0, taps * x.type.lo, taps * x.type.hi)
     slide(function, window)
+    packed = x.ctype.bits == 8 and ctype == INT32
+    if packed:
+        function.header = "hwgen_pool.h"
     return {
+        "packed": pooled_type(x) if packed else None,
         "g": geometry(window),
         "work": ctype,
         "to_work": conversion(x.ctype, ctype),
