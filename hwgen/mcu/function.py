@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ir.constant import Constant
 from ..ir.graph import Node
-from ..ir.types import Int, Type
-from ..ops.lib.window import Window
+from ..ir.types import Int
 from .describe import describe_stage
-from .expressions import Term, plus, times
+from .expressions import Term
 from .extent import Extent, image
 from .names import Names
+from .operands import ConstantArray, Parameter, Scalar, Weights, operand_names
 from .registry import find_renderer
 from .stages import Stage
 from .storage import INT32, CType, conversion, storage, work
 from .target import Target
 from .templates import TEMPLATES
 from .tiles import ALIGN, Operand, Work
-from .weights import StoredWeights, block_rows, block_step, tap_words
+from .weights import StoredWeights
 
-__all__ = [
-    "Blocks",
-    "ConstantArray",
-    "Function",
-    "Parameter",
-    "Scalar",
-    "Weights",
-    "operand_names",
-]
+if TYPE_CHECKING:
+    from .blocks import Blocks
+    from .depthwise import Depthwise
+
+__all__ = ["Function"]
 
 # What kernels call their operands, loop variables and accumulators.
 _LOCALS = (
@@ -40,205 +37,6 @@ _LOCALS = (
     *("column", "constants", "copied", "gathered", "part", "pixel", "rest", "scratch", "weights"),
     *("rows", "columns", "channels", "first_channel", "height", "width", "pad_top", "pad_left"),
 )
-
-
-def operand_names(inputs: int) -> tuple[str, ...]:
-    """What a layer's C calls its inputs."""
-    return ("x",) if inputs == 1 else ("a", "b", "c", "d")[:inputs]
-
-
-@dataclass(frozen=True, slots=True)
-class ConstantArray:
-    """A constant of the program.
-
-    Attributes
-    ----------
-    symbol, ctype
-        Its name and the type of an element.
-    values
-        int64, one axis or two.
-    is_weights
-        Whether it is cut into tiles with the layer.
-    """
-
-    symbol: str
-    ctype: CType
-    values: np.ndarray
-    is_weights: bool = False
-
-    @property
-    def bytes(self) -> int:
-        return self.values.size * self.ctype.bytes
-
-    @property
-    def align(self) -> str:
-        """Blocks of weights are read by words."""
-        return " _Alignas(4)" if self.is_weights and self.ctype.bytes < 4 else ""
-
-    @property
-    def sizes(self) -> str:
-        return "".join(f"[{n}]" for n in self.values.shape)
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """An integer that is one number, or one a channel in an array.
-
-    Attributes
-    ----------
-    text
-        The number or the array's name.
-    is_array
-        Which of them.
-    """
-
-    text: str
-    is_array: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """A weight matrix as templates see it: one row an output channel.
-
-    Attributes
-    ----------
-    symbol, ctype
-        The array and the type of its elements.
-    each, kind
-        Weights an element and how to read them, see :class:`.weights.StoredWeights`.
-    length
-        Elements of a row where ``symbol`` points at the rows of a tile; 0 where it is the array.
-    """
-
-    symbol: str
-    ctype: CType
-    each: int
-    kind: str
-    length: int
-
-    def row(self, o: str) -> Term:
-        """The row of output channel ``o`` of the extent."""
-        return plus(self.symbol, times(o, self.length)) if self.length else f"{self.symbol}[{o}]"
-
-
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """A layer as the micro-kernels of ``hwgen_dot.h`` compute it.
-
-    Attributes
-    ----------
-    function
-        Name of the micro-kernel, without its shape.
-    channels
-        Output channels of a block.
-    steps
-        Of the inner loop.
-    column_bytes
-        What one pixel's data take in whole steps.
-    run_bytes
-        Of these, what a row of the window takes.
-    is_direct
-        Whether the data are read where they lie.
-    gather
-        Function that makes a column of a window; empty where there is none.
-    count, whole
-        Blocks of the extent, and how many of them have all their channels.
-    has_tail
-        Whether the last block may be larger than what is left of the channels.
-    result
-        Type of a stored result.
-    finish
-        Function that makes a result of an accumulator.
-    constants
-        Its first argument with a comma behind it, or nothing.
-    bias
-        Array of the bias.
-    symbol, block_bytes
-        Where the weights are; bytes of a block where ``symbol`` points at those of a tile, else 0.
-    """
-
-    function: str
-    channels: int
-    steps: int
-    column_bytes: int
-    run_bytes: int
-    is_direct: bool
-    gather: str
-    count: Term
-    whole: Term
-    has_tail: bool
-    result: CType
-    finish: str
-    constants: str
-    bias: str
-    symbol: str
-    block_bytes: int
-
-    def at(self, b: str) -> Term:
-        """The weights of block ``b`` of the extent."""
-        if self.block_bytes:
-            return plus(self.symbol, times(b, self.block_bytes))
-        return f"{self.symbol}[{b}]"
-
-
-@dataclass(frozen=True, slots=True)
-class Depthwise:
-    """A depthwise convolution as ``hwgen_depthwise.h`` computes it.
-
-    Attributes
-    ----------
-    outputs
-        Rows of outputs that the same words give.
-    words
-        Words that hold the taps of a column of the window.
-    row_bytes
-        Of a channel's weights.
-    stack_bytes
-        Memory for the words of a row, four channels of it.
-    blocks
-        Blocks of four channels in the extent.
-    result, finish, constants, bias
-        As of :class:`Blocks`.
-    symbol
-        Where the weights are.
-    is_tile
-        Whether ``symbol`` points at those of a tile, else it is the array.
-    """
-
-    outputs: int
-    words: int
-    row_bytes: int
-    stack_bytes: int
-    blocks: Term
-    result: CType
-    finish: str
-    constants: str
-    bias: str
-    symbol: str
-    is_tile: bool
-    gather: str = ""
-
-    def row(self, o: str) -> Term:
-        """The weights of channel ``o`` of the extent."""
-        if self.is_tile:
-            return plus(self.symbol, times(o, self.row_bytes))
-        return f"{self.symbol}[{o}]"
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """An integer on its way from a kernel through the epilogue to memory.
-
-    Attributes
-    ----------
-    ctype
-        Of the variable that holds it.
-    type
-        Its interval is that of one element.
-    """
-
-    ctype: CType
-    type: Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,98 +215,13 @@ class Function:
 
     def weights(self, name: str, stored: StoredWeights) -> Weights:
         """Add the weights of a layer as its code stores them."""
-        symbol = self._weights(name, stored.rows, stored.ctype)
+        symbol = self.add_weights(name, stored.rows, stored.ctype)
         self.notes.append(stored.summary)
         length = stored.rows.shape[1] if self.extent.is_tile else 0
         return Weights(symbol, stored.ctype, stored.each, stored.kind, length)
 
-    def blocks(
-        self,
-        runs: np.ndarray,
-        bias: Constant,
-        bits: int,
-        channels: int,
-        is_direct: bool,
-    ) -> Blocks:
-        """Add the weights of a layer in blocks of ``channels`` rows.
-
-        Parameters
-        ----------
-        runs
-            Weights of shape (output channels, rows of the window, length of a row).
-        bits
-            In which they are stored: 8, 4 or 2.
-        is_direct
-            Whether the data need not be gathered into columns.
-        """
-        name = self.stage.name
-        outputs, rows, length = runs.shape
-        if rows > 1:  # a row of the window starts at a whole word
-            runs = np.pad(runs, ((0, 0), (0, 0), (0, -length % 4)))
-        matrix = runs.reshape(outputs, -1)
-        blocks = block_rows(matrix, bits, channels)
-        step = block_step(bits)
-        steps = -(-matrix.shape[1] // step)
-        ctype = CType(8, bits == 8)
-        symbol = self._weights(f"{name}_weights", blocks.astype(np.int64), ctype)
-        padded = np.pad(bias.array, (0, -outputs % channels))
-        each = "" if bits == 8 else f", {8 // bits} a byte"
-        self.notes.append(f"{bits}-bit weights{each}, in blocks of {channels} channels")
-        e = self.extent
-        count = f"({e.channels} + {channels - 1}) / {channels}" if e.is_tile else len(blocks)
-        (x,) = self.stage.inputs
-        self.micro_kernel = f"hwgen_dot_{'s' if x.ctype.signed else 'u'}8_s{bits}"
-        return Blocks(
-            function=self.micro_kernel,
-            channels=channels,
-            steps=steps,
-            column_bytes=steps * step,
-            run_bytes=runs.shape[2],
-            is_direct=is_direct,
-            gather="" if is_direct else self.names.take(f"{self.name}_gather"),
-            count=count,
-            whole=f"{e.channels} / {channels}" if e.is_tile else outputs // channels,
-            has_tail=outputs % channels > 0,
-            result=self.stage.output.ctype,
-            finish=self.names.take(f"{self.name}_finish"),
-            constants="constants, " if e.is_tile else "",
-            bias=self.constant(f"{name}_bias", padded, INT32),
-            symbol=symbol,
-            block_bytes=blocks.shape[1] if e.is_tile else 0,
-        )
-
-    def depthwise(self, taps: np.ndarray, bias: Constant, window: Window) -> Depthwise:
-        """Add the weights of a depthwise convolution in words of vertical taps.
-
-        Parameters
-        ----------
-        taps
-            Weights of shape (channels, rows of the window, columns of the window).
-        """
-        name, e = self.stage.name, self.extent
-        rows = tap_words(taps)
-        words = -(-window.kernel[0] // 4)
-        room = 4 - window.kernel[0]
-        columns = (window.out_width - 1) * window.stride[1] + window.kernel[1]
-        self.header = "hwgen_depthwise.h"
-        self.scratch_bytes_a_core = stack_bytes = 16 * words * columns
-        symbol = self._weights(f"{name}_weights", rows, CType(8, True))
-        self.notes.append("8-bit weights, a column of the window a word")
-        return Depthwise(
-            outputs=max(room // window.stride[0] + 1, 1) if room >= 0 else 1,
-            words=words,
-            row_bytes=rows.shape[1],
-            stack_bytes=stack_bytes,
-            blocks=f"({e.channels} + 3) / 4" if e.is_tile else -(-len(rows) // 4),
-            result=self.stage.output.ctype,
-            finish=self.names.take(f"{self.name}_finish"),
-            constants="constants, " if e.is_tile else "",
-            bias=self.constant(f"{name}_bias", bias.array, INT32),
-            symbol=symbol,
-            is_tile=e.is_tile,
-        )
-
-    def _weights(self, name: str, rows: np.ndarray, ctype: CType) -> str:
+    def add_weights(self, name: str, rows: np.ndarray, ctype: CType) -> str:
+        """Add an array of weights, rows first, and return its name in C."""
         symbol = self.names.take(name)
         self.constants.append(ConstantArray(symbol, ctype, rows, is_weights=True))
         return "weights" if self.extent.is_tile else symbol
@@ -572,7 +285,7 @@ class Function:
             value = name
         return lines, value
 
-    def _finish(self, blocks: Blocks, steps: list[_Step], last: Scalar) -> str:
+    def _finish(self, blocks: Blocks | Depthwise, steps: list[_Step], last: Scalar) -> str:
         """The function that makes a result of an accumulator."""
         lines, value = self._statements(steps, "acc", "o")
         return (
@@ -589,7 +302,7 @@ class Function:
             .strip()
         )
 
-    def _gather(self, blocks: Blocks, values: dict[str, object]) -> str:
+    def _gather(self, blocks: Blocks | Depthwise, values: dict[str, object]) -> str:
         """The function that makes a column of a window."""
         template = TEMPLATES.get_template("conv2d_gather.j2")
         return template.render(

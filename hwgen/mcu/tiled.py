@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .function import Function, operand_names
+from .function import Function
+from .operands import operand_names
 from .tiles import Block, Box, Slice, Tiling, Transfer, expand
 
 __all__ = ["Operand", "TiledLayer"]

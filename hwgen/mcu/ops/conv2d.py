@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...ops.conv2d import Conv2d
+from ..blocks import add_blocks
+from ..depthwise import add_depthwise
 from ..function import Function
 from ..linear import accumulator, block_bits, geometry, stored_weights
 from ..registry import renders
@@ -36,17 +38,19 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
         is_pixel = window.kernel == window.stride == (1, 1) and not any(window.padding)
         is_direct = is_pixel and depth % (32 // bits) == 0
         runs = op.weights.decode().reshape(outputs, height, width * depth)
-        blocks = function.blocks(runs, op.bias, bits, CHANNELS, is_direct)
+        blocks = add_blocks(function, runs, op.bias, bits, CHANNELS, is_direct)
+        taps = height * width * depth
         if not is_direct:
+            function.cut(cycles_per_pixel=150 + taps)
             function.scratch_bytes_a_core = PIXELS * blocks.column_bytes
-        cycles = 8 + int(0.45 * np.prod((height, width, depth)))
+        cycles = 10 + taps // 3
         function.cut(granule=CHANNELS, split="area", pixel_granule=PIXELS, cycles_per_output=cycles)
         return {**values, "blocks": blocks, "p": PIXELS}
     if bits and outputs == op.groups == x.type.channels:
         taps = op.weights.decode()[..., 0]
-        cycles = 12 + int(1.2 * height * width)
+        cycles = 10 + height * width // 2
         function.cut(split="area", pixel_granule=1, cycles_per_output=cycles)
-        return {**values, "depthwise": function.depthwise(taps, op.bias, window)}
+        return {**values, "depthwise": add_depthwise(function, taps, op.bias, window)}
     weights = function.weights(f"{stage.name}_weights", stored)
     is_depthwise = outputs == op.groups == x.type.channels
     function.cut(split="pixels", cycles_per_output=8 * height * width * depth)

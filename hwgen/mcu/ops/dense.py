@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...ops.dense import Dense
+from ..blocks import add_blocks
 from ..function import Function
 from ..linear import accumulator, block_bits, stored_weights
 from ..registry import renders
@@ -27,7 +28,7 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
     if bits:
         runs = op.weights.decode().reshape(outputs, 1, inputs)
         block = block_channels(outputs, inputs, bits, function.target)
-        blocks = function.blocks(runs, op.bias, bits, block, is_direct=True)
+        blocks = add_blocks(function, runs, op.bias, bits, block, is_direct=True)
         pads = blocks.column_bytes != inputs
         if pads:
             function.scratch_bytes = blocks.column_bytes

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...ir.graph import Node
 from ...ops.lookup import Lookup
-from ..function import Function, Scalar
+from ..function import Function
+from ..operands import Scalar
 from ..registry import renders
 from ..storage import conversion, work
 

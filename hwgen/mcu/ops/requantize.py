@@ -8,7 +8,8 @@ from ...ir.constant import Constant
 from ...ir.graph import Node
 from ...ops.lib import fixed_point
 from ...ops.requantize import Requantize
-from ..function import Function, Scalar
+from ..function import Function
+from ..operands import Scalar
 from ..registry import renders
 from ..storage import INT32, INT64, conversion, widest, work
 

@@ -1,0 +1,131 @@
+"""Layers with weights as the micro-kernels of ``hwgen_dot.h`` compute them: block by block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ir.constant import Constant
+from .expressions import Term, plus, times
+from .function import Function
+from .storage import INT32, CType
+from .weights import block_rows, block_step
+
+__all__ = ["Blocks", "add_blocks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """A layer as the micro-kernels of ``hwgen_dot.h`` compute it.
+
+    Attributes
+    ----------
+    function
+        Name of the micro-kernel, without its shape.
+    channels
+        Output channels of a block.
+    steps
+        Of the inner loop.
+    column_bytes
+        What one pixel's data take in whole steps.
+    run_bytes
+        Of these, what a row of the window takes.
+    is_direct
+        Whether the data are read where they lie.
+    gather
+        Function that makes a column of a window; empty where there is none.
+    count, whole
+        Blocks of the extent, and how many of them have all their channels.
+    has_tail
+        Whether the last block may be larger than what is left of the channels.
+    result
+        Type of a stored result.
+    finish
+        Function that makes a result of an accumulator.
+    constants
+        Its first argument with a comma behind it, or nothing.
+    bias
+        Array of the bias.
+    symbol, block_bytes
+        Where the weights are; bytes of a block where ``symbol`` points at those of a tile, else 0.
+    """
+
+    function: str
+    channels: int
+    steps: int
+    column_bytes: int
+    run_bytes: int
+    is_direct: bool
+    gather: str
+    count: Term
+    whole: Term
+    has_tail: bool
+    result: CType
+    finish: str
+    constants: str
+    bias: str
+    symbol: str
+    block_bytes: int
+
+    def at(self, b: str) -> Term:
+        """The weights of block ``b`` of the extent."""
+        if self.block_bytes:
+            return plus(self.symbol, times(b, self.block_bytes))
+        return f"{self.symbol}[{b}]"
+
+
+def add_blocks(
+    function: Function,
+    runs: np.ndarray,
+    bias: Constant,
+    bits: int,
+    channels: int,
+    is_direct: bool,
+) -> Blocks:
+    """Add the weights of a layer in blocks of ``channels`` rows.
+
+    Parameters
+    ----------
+    runs
+        Weights of shape (output channels, rows of the window, length of a row).
+    bits
+        In which they are stored: 8, 4 or 2.
+    is_direct
+        Whether the data need not be gathered into columns.
+    """
+    name = function.stage.name
+    outputs, rows, length = runs.shape
+    if rows > 1:  # a row of the window starts at a whole word
+        runs = np.pad(runs, ((0, 0), (0, 0), (0, -length % 4)))
+    matrix = runs.reshape(outputs, -1)
+    blocks = block_rows(matrix, bits, channels)
+    step = block_step(bits)
+    steps = -(-matrix.shape[1] // step)
+    ctype = CType(8, bits == 8)
+    symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), ctype)
+    padded = np.pad(bias.array, (0, -outputs % channels))
+    each = "" if bits == 8 else f", {8 // bits} a byte"
+    function.notes.append(f"{bits}-bit weights{each}, in blocks of {channels} channels")
+    e = function.extent
+    count = f"({e.channels} + {channels - 1}) / {channels}" if e.is_tile else len(blocks)
+    (x,) = function.stage.inputs
+    function.micro_kernel = f"hwgen_dot_{'s' if x.ctype.signed else 'u'}8_s{bits}"
+    return Blocks(
+        function=function.micro_kernel,
+        channels=channels,
+        steps=steps,
+        column_bytes=steps * step,
+        run_bytes=runs.shape[2],
+        is_direct=is_direct,
+        gather="" if is_direct else function.names.take(f"{function.name}_gather"),
+        count=count,
+        whole=f"{e.channels} / {channels}" if e.is_tile else outputs // channels,
+        has_tail=outputs % channels > 0,
+        result=function.stage.output.ctype,
+        finish=function.names.take(f"{function.name}_finish"),
+        constants="constants, " if e.is_tile else "",
+        bias=function.constant(f"{name}_bias", padded, INT32),
+        symbol=symbol,
+        block_bytes=blocks.shape[1] if e.is_tile else 0,
+    )
