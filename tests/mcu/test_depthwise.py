@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hwgen.ir import Constant, Graph, GraphBuilder, Type
+from hwgen.mcu.compiler import find_host_compiler
 from hwgen.mcu.emit import emit
 from hwgen.mcu.host import run_many_on_host
 from hwgen.mcu.target import find_target
@@ -14,6 +15,7 @@ from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.conv2d import Conv2d
 from hwgen.ops.requantize import Requantize
 from hwgen.sim.riscv.models import run_many_on_core
+from tests.mcu.simd_cases import STUBS
 from tests.ops.harness import cut_anywhere
 
 
@@ -68,6 +70,13 @@ def test_weights_lie_in_columns():
 
 def test_on_this_machine(tmp_path):
     graphs = layers(1, 16)
+    compare(graphs, run_many_on_host(jobs(tmp_path, "host", graphs), sanitize=True))
+
+
+def test_with_builtins(tmp_path, monkeypatch):
+    flags = f"-DHWGEN_GREENWAVES -include {STUBS} -fno-sanitize=alignment"
+    monkeypatch.setenv("CC", " ".join([*find_host_compiler(), flags]))
+    graphs = layers(3, 12)
     compare(graphs, run_many_on_host(jobs(tmp_path, "host", graphs), sanitize=True))
 
 
