@@ -36,6 +36,8 @@ class Intrinsic:
         first parameter if the first instruction accumulates and takes that for its destination.
     builtin, plain
         C expressions of the result, in lines that are indented against the first.
+    literal
+        The instruction where the last parameter is known to the compiler; or empty.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Intrinsic:
     instructions: tuple[tuple[str, ...], ...]
     builtin: str
     plain: str
+    literal: tuple[str, ...] = ()
 
     @property
     def head(self) -> str:
@@ -67,9 +70,29 @@ class Intrinsic:
         inputs = ", ".join(f'"r"({name})' for name in names[1:])
         output = '"+r"' if read else '"=&r"' if len(self.instructions) > 1 else '"=r"'
         return (
+            *self._literal_body,
             *(() if read else (f"{self.result} y;",)),
             f"__asm__({text} : {output}({names[0]}) : {inputs});",
             f"return {names[0]};",
+        )
+
+    @property
+    def _literal_body(self) -> tuple[str, ...]:
+        """Statements for a last parameter that the compiler knows."""
+        if not self.literal:
+            return ()
+        *others, last = self.parameters
+        spot = {"y": '"%0"', "x0": '"x0"', last: f'"%{len(others) + 1}"'}
+        spot |= {name: f'"%{i + 1}"' for i, name in enumerate(others)}
+        mnemonic, *operands = self.literal
+        text = f"{INSTRUCTIONS[mnemonic].macro}({', '.join(spot[o] for o in operands)})"
+        inputs = ", ".join([*(f'"r"({name})' for name in others), f'"i"({last})'])
+        return (
+            f"if (__builtin_constant_p({last})) {{",
+            f"    {self.result} y;",
+            f'    __asm__({text} : "=r"(y) : {inputs});',
+            "    return y;",
+            "}",
         )
 
 
@@ -161,6 +184,7 @@ _ROWS = (
         (("p.addrnr", "x", "x0", "shift"),),
         "__builtin_pulp_addRN_r(x, 0, (uint32_t)shift)",
         "shift > 0 ? hwgen_shift_right_i32(x + ((int32_t)1 << (shift - 1)), shift) : x",
+        ("p.addrn", "y", "x", "x0", "shift"),
     ),
     Intrinsic(
         "count_ones",

@@ -18,12 +18,13 @@ __all__ = ["ARMS", "INSTRUCTIONS", "Arm", "Encoding", "Form", "Instruction", "ha
 Arm = Literal["xpulpv2", "xcv"]
 ARMS: tuple[Arm, ...] = ("xpulpv2", "xcv")
 
-Form = Literal["register", "unary", "number", "load", "store"]
+Form = Literal["register", "unary", "number", "scaled", "load", "store"]
 
 _PARAMETERS: dict[Form, str] = {
     "register": "D, A, B",
     "unary": "D, A",
     "number": "D, A, N",
+    "scaled": "D, A, B, N",
     "load": "D, IMM, A",
     "store": "B, IMM, A",
 }
@@ -53,6 +54,8 @@ class Encoding:
             return f'".insn i {start}, " D ", " IMM "(" A ")\\n"'
         if form == "store":
             return f'".insn s {start}, " B ", " IMM "(" A ")\\n"'
+        if form == "scaled":
+            return f'".insn r {start}, {self.funct7:#04x} + " N ", " D ", " A ", " B "\\n"'
         last = {"register": '" B "\\n"', "unary": 'x0\\n"', "number": 'x" N "\\n"'}[form]
         return f'".insn r {start}, {self.funct7:#04x}, " D ", " A ", {last}'
 
@@ -70,6 +73,7 @@ class Instruction:
     form
         Operands: D is the destination, A and B are registers. ``register``: D, A, B.
         ``unary``: D, A. ``number``: D, A and a literal number N from 0 to 31 in the place of B.
+        ``scaled``: D, A, B, and a literal number N from 0 to 31, by which the result is shifted.
         ``load`` and ``store``: D or B, and an access at A, which is then increased by IMM.
     accumulates
         Whether D is read as well.
@@ -126,6 +130,14 @@ def _scalar(
     return Instruction(f"p.{name}", f"cv.{name}", form, acc, *encodings)
 
 
+def _scaled(
+    name: str, xpulpv2: tuple[int, int], xcv: tuple[int, int], acc: bool = False
+) -> Instruction:
+    """An operation with a shift behind it; funct3 and the upper two bits of funct7 in both."""
+    encodings = (Encoding(0x5B, funct3, top << 5) for funct3, top in (xpulpv2, xcv))
+    return Instruction(f"p.{name}", f"cv.{name}", "scaled", acc, *encodings)
+
+
 def _access(name: str, form: Form, opcode: int, funct3: int) -> Instruction:
     """An access with post-increment by an immediate, which both encode alike."""
     encoding = Encoding(opcode, funct3)
@@ -167,6 +179,13 @@ _ROWS = (
     _scalar("clipr", (5, 0x0A), 0x3A),
     _scalar("clipur", (6, 0x0A), 0x3B),
     _scalar("mac", (0, 0x21), 0x48, acc=True),
+    # Low halves of A and B: D = A * B >> N, unsigned; D = (A * B + half of 2^N) >> N. High halves:
+    # D = (D + A * B + half of 2^N) >> N.
+    _scaled("mulun", (0, 0), (5, 0)),
+    _scaled("mulsrn", (4, 2), (4, 2)),
+    _scaled("machhsrn", (5, 3), (6, 3), acc=True),
+    # D = (A + B + half of 2^N) >> N.
+    _scaled("addrn", (6, 0), (2, 2)),
     # D = (D + A + half of 2^B) >> B, where half of 1 is 0.
     Instruction(
         "p.addrnr",
@@ -181,6 +200,13 @@ _ROWS = (
     _access("lw", "load", 0x0B, 2),
     _access("sb", "store", 0x2B, 0),
     _access("sw", "store", 0x2B, 2),
+    # The byte at A + B.
+    Instruction(
+        "p.lb.rr", "cv.lb", "register", False, Encoding(0x03, 7, 0x00), Encoding(0x2B, 3, 0x04)
+    ),
+    Instruction(
+        "p.lbu.rr", "cv.lbu", "register", False, Encoding(0x03, 7, 0x20), Encoding(0x2B, 3, 0x0C)
+    ),
     # The byte or word at A, which is then increased by B.
     Instruction(
         "p.lbu.r", "cv.lbu", "register", False, Encoding(0x0B, 7, 0x20), Encoding(0x2B, 3, 0x08)

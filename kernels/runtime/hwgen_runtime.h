@@ -52,6 +52,48 @@ static inline int32_t hwgen_mul_high(int32_t x, int32_t y)
     return (int32_t)hwgen_shift_right_i64((int64_t)x * y, 32);
 }
 
+/*
+ * x * m / 2^shift, rounded to nearest, ties up; x and m fit 16 signed bits, shift is 1 to 31.
+ * One instruction of DSP cores where the compiler knows the shift.
+ */
+static inline int32_t hwgen_scale_i16(int32_t x, int32_t m, int shift)
+{
+#if defined(HWGEN_ASSEMBLY)
+    if (__builtin_constant_p(shift)) {
+        int32_t y;
+        __asm__(HWGEN_P_MULSRN("%0", "%1", "%2", "%3") : "=r"(y) : "r"(x), "r"(m), "i"(shift));
+        return y;
+    }
+#elif defined(HWGEN_GREENWAVES)
+    if (__builtin_constant_p(shift)) {
+        return __builtin_pulp_mulsRN(x, m, (unsigned)shift, 1u << (shift - 1));
+    }
+#endif
+    return hwgen_round_shift_i32(x * m, shift);
+}
+
+/*
+ * x * m / 2^(32 + shift), rounded to nearest, ties up; m is 0 or more and a multiple of 2^16,
+ * shift is 1 to 31. On DSP cores two halves of 16 bits are faster than a product of 64 bits.
+ */
+static inline int32_t hwgen_scale_i32(int32_t x, int32_t m, int shift)
+{
+#if defined(HWGEN_ASSEMBLY)
+    if (__builtin_constant_p(shift)) {
+        int32_t y;
+        __asm__(HWGEN_P_MULUN("%0", "%1", "%3", "16") HWGEN_P_MACHHSRN("%0", "%1", "%2", "%4")
+                : "=&r"(y) : "r"(x), "r"(m), "r"(m >> 16), "i"(shift));
+        return y;
+    }
+#elif defined(HWGEN_GREENWAVES)
+    if (__builtin_constant_p(shift)) {
+        const int low = (int)__builtin_pulp_muluN((uint32_t)x, (uint32_t)m >> 16, 16);
+        return __builtin_pulp_machhsRN(x, m, low, (unsigned)shift, 1u << (shift - 1));
+    }
+#endif
+    return hwgen_round_shift_i32(hwgen_mul_high(x, m), shift);
+}
+
 static inline int64_t hwgen_min_i64(int64_t x, int64_t hi)
 {
     return x < hi ? x : hi;

@@ -88,6 +88,21 @@ static inline int __builtin_pulp_addRN_r(int x, int y, unsigned n)
     return (int)(((long long)x + y + ((1LL << n) >> 1)) >> n);
 }
 
+static inline int __builtin_pulp_mulsRN(int x, int y, unsigned n, unsigned half)
+{
+    return ((short)x * (short)y + (int)half) >> n;
+}
+
+static inline unsigned __builtin_pulp_muluN(unsigned x, unsigned y, unsigned n)
+{
+    return (x & 0xffffu) * (y & 0xffffu) >> n;
+}
+
+static inline int __builtin_pulp_machhsRN(int x, int y, int acc, unsigned n, unsigned half)
+{
+    return (acc + (x >> 16) * (y >> 16) + (int)half) >> n;
+}
+
 static inline unsigned __builtin_pulp_cnt(int x)
 {
     return (unsigned)__builtin_popcount((unsigned)x);

@@ -95,6 +95,7 @@ def test_xcv_encodings_are_those_of_the_assembler(tmp_path):
         "register": ('("a0", "a1", "a2")', "a0, a1, a2"),
         "unary": ('("a0", "a1")', "a0, a1"),
         "number": ('("a0", "a1", "3")', "a0, a1, {number}"),
+        "scaled": ('("a0", "a1", "a2", "3")', "a0, a1, a2, 3"),
         "load": ('("a0", "-8", "a1")', "a0, (a1), -8"),
         "store": ('("a0", "-8", "a1")', "a0, (a1), -8"),
     }
@@ -104,6 +105,8 @@ def test_xcv_encodings_are_those_of_the_assembler(tmp_path):
         operands = operands.format(number=6 if ".sci" in row.name else 3)
         if row.name.endswith(".r"):
             operands = "a0, (a1), a2"
+        elif row.name.endswith(".rr"):
+            operands = "a0, a2(a1)"
         text += f'__asm__("{row.xcv_name} {operands}\\n" {row.macro}{arguments});\n'
     (tmp_path / "pairs.c").write_text(text)
     (tmp_path / "hwgen_simd.h").write_text(render_simd())
