@@ -1,0 +1,200 @@
+"""The instruction-set simulator against the RTL of the cores: equal in all that a run yields.
+
+Outputs, instructions, cycles, profile points, conflicts and waits of every core, and what stops a
+run: exactly, whatever the program. The simulator alone is stricter: it stops at encodings that
+CV32E41P takes for others and at hardware loops that break the rules.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import struct
+
+import pytest
+
+from hwgen.sim.riscv import CoreTrap, Machine, rtl, run_program
+from hwgen.sim.riscv.program import Program
+from tests.sim import core_programs as programs
+from tests.sim.core_programs import DATA, L2, START, Generator, code
+
+ISA = {"cv32e40p": "xcv", "cv32e41p": "xpulpv2"}
+
+cores = pytest.mark.parametrize(
+    "core",
+    [
+        pytest.param(
+            name, marks=pytest.mark.skipif(bool(core.missing()), reason=str(core.missing()))
+        )
+        for name, core in rtl.CORES.items()
+    ],
+)
+
+
+def outcome(engine: str, program: Program, machine: Machine, **host):
+    """The run, or what stopped it: the core, its address, its instruction, the cause."""
+    try:
+        return run_program(program, machine, engine, limit=1_000_000, **host)
+    except CoreTrap as trap:
+        if "has not ended" in trap.cause:
+            return "endless loop"  # anywhere in it
+        return trap.core, trap.address, trap.instruction, trap.cause
+
+
+def single(word: int, registers: list[int], align: int) -> Program:
+    """One instruction, with these values in x1 to x31; then registers and data go to the host."""
+    out = programs.constant(31, L2 + programs.TABLE)
+    out += code(*(programs.load_word(r, 31, 4 * r) for r in range(1, 32)))
+    out += code(*[0x0001] * align, word, *[0x0001] * (8 + align))
+    out += code(programs.i_type(0x73, 1, 0, 31, 0x340)) + programs.constant(31, L2 + DATA - 128)
+    out += code(*(programs.store_word(r, 31, 4 * r) for r in range(1, 31)))
+    out += code(programs.i_type(0x73, 2, 1, 0, 0x340), programs.store_word(1, 31, 124))
+    out += programs.constant(1, programs.DEVICES) + code(programs.load_word(0, 1, programs.NEXT))
+    out += code(programs.store_word(31, 1, programs.OUT), programs.store_word(0, 1, 0))
+    table = struct.pack("<32I", 0, *registers)
+    return Program(((START, out), (L2 + programs.TABLE, table), (L2 + DATA, some_data())), ())
+
+
+@functools.cache
+def some_data() -> bytes:
+    rng = random.Random(1)
+    return struct.pack("<1024I", *(programs.value(rng) for _ in range(1024)))
+
+
+@functools.cache
+def is_legal(isa: str, fields: int) -> bool:
+    machine = Machine(isa=isa, l2_bytes=programs.L2_BYTES)
+    result = outcome("iss", single(fields, [0] * 31, 0), machine, count=1, output_bytes=4224)
+    return not (isinstance(result, tuple) and result[3] == "illegal instruction")
+
+
+def legal(isa: str):
+    """Does an instruction exist, whatever its first source and its target?"""
+    return lambda word: is_legal(isa, word & ~(31 << 7 | 31 << 15))
+
+
+def agree(core: str, seed: int, isa: str | None = None, **options) -> int:
+    """Compare a random program's runs; returns their cycles."""
+    rng = random.Random(seed)
+    isa = isa or ISA[core]
+    team = options.pop("cores", 1)
+    blocks = options.pop("blocks", 6)
+    generator = Generator(
+        rng,
+        isa,
+        legal(isa),
+        cores=team,
+        compressed=rng.random() < 0.7,
+        linking=core == "cv32e40p",
+        dma=options.pop("dma", False),
+    )
+    program = generator.program(blocks)
+    machine = Machine(
+        isa=isa,
+        cores=team,
+        l1_bytes=programs.L1_BYTES,
+        l2_bytes=programs.L2_BYTES,
+        l3_bytes=programs.L1_BYTES,
+        **options,
+    )
+    host = {"count": generator.samples, "output_bytes": generator.output_bytes}
+    model = outcome("iss", program, machine, **host)
+    truth = outcome(core, program, machine, **host)
+    assert model == truth, f"seed {seed}"
+    assert not isinstance(truth, tuple), f"seed {seed} stops: {truth}"
+    assert len(truth.outputs) == generator.samples * generator.output_bytes
+    return truth.cycles
+
+
+@cores
+def test_random_programs(core):
+    assert sum(agree(core, seed) for seed in range(40)) > 5_000
+
+
+@cores
+def test_random_programs_without_extensions(core):
+    for seed in range(10):
+        agree(core, seed, isa="rv32imc")
+
+
+@cores
+@pytest.mark.parametrize("team", [2, 8])
+def test_random_programs_share_memory(core, team):
+    """Conflicts, barriers, DMA, and data that the cores take from each other."""
+    for seed in range(10):
+        agree(core, seed, cores=team, dma=True)
+
+
+@cores
+@pytest.mark.slow
+@pytest.mark.parametrize("team", [1, 2, 8])
+@pytest.mark.parametrize("dma", [False, True])
+def test_many_random_programs(core, team, dma):
+    for seed in range(1_000, 1_400):
+        agree(core, seed, cores=team, dma=dma, blocks=2 + seed % 14)
+
+
+@cores
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cores": 1, "l2_wait": 3},
+        {"cores": 4, "l2_wait": 5, "banks": 3},
+        {"cores": 3, "banks": 1, "dma_setup": 0, "dma_bytes": 1},
+        {"cores": 7, "banks": 4, "dma_bytes": 64, "l3_bytes_per_cycle": 4, "l3_setup": 3},
+    ],
+    ids=str,
+)
+def test_random_programs_on_other_machines(core, options):
+    for seed in range(2_000, 2_150):
+        agree(core, seed, dma=True, **options)
+
+
+# What an encoding may be: the opcodes of the base and of all extensions.
+OPCODES = (0x03, 0x0B, 0x0F, 0x13, 0x17, 0x23, 0x2B, 0x33, 0x37, 0x57, 0x5B, 0x63, 0x67, 0x6F, 0x73, 0x7B)  # fmt: skip
+
+
+# Where the simulator stops and the RTL goes on: don't-care fields of CV32E41P's encodings, loops
+# that break the rules, the debugger's trigger registers, writes to read-only user registers.
+STRICTER = (
+    "illegal instruction",
+    "hardware loop",
+    "control register 0x7a",
+    "control register 0xcc",
+)
+
+
+def encodings(core: str, count: int) -> int:
+    """Compare single instructions of any encoding; returns how many the simulator runs."""
+    rng = random.Random(count)
+    machine = Machine(isa=ISA[core], l2_bytes=programs.L2_BYTES)
+    ran = 0
+    for _ in range(count):
+        word = rng.getrandbits(32) & ~0x7F | rng.choice(OPCODES)
+        if rng.random() < 0.3:
+            word &= ~(31 << 20)
+        if rng.random() < 0.5:
+            word = word & ~(31 << 15) | rng.choice((8, 9)) << 15
+        registers = [programs.value(rng) for _ in range(31)]
+        for pointer in (8, 9):
+            registers[pointer - 1] = L2 + DATA + 2048 + rng.randrange(-64, 64)
+        program = single(word, registers, rng.randrange(2))
+        model = outcome("iss", program, machine, count=1, output_bytes=4224)
+        truth = outcome(core, program, machine, count=1, output_bytes=4224)
+        if isinstance(model, tuple) and any(part in model[3] for part in STRICTER):
+            continue
+        assert model == truth, f"0x{word:08x}"
+        ran += not isinstance(model, tuple)
+    return ran
+
+
+@cores
+def test_encodings(core):
+    assert encodings(core, 500) > 100
+
+
+@cores
+@pytest.mark.slow
+def test_many_encodings(core):
+    assert encodings(core, 30_000) > 6_000
