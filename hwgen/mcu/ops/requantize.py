@@ -11,7 +11,7 @@ from ...ops.requantize import Requantize
 from ..function import Function
 from ..operands import Scalar
 from ..registry import renders
-from ..storage import INT32, INT64, conversion, widest, work
+from ..storage import INT32, CType, conversion, widest, work
 
 __all__: list[str] = []
 
@@ -35,14 +35,15 @@ def requantize(node: Node, value: Scalar, function: Function) -> dict[str, objec
     wide = widest(value.ctype, work(*op.product_interval(value.type), *bounds))
     result = work(node.type.lo, node.type.hi)
     multiplier, shift = op.multiplier, op.shift
-    high = None
-    if multiplies and wide == INT64 and value.ctype == work(*bounds, 0) == INT32:
-        high = high_half(multiplier.array, shift.array)
-    if high is not None:
-        multiplier, shift = (Constant(part) for part in high)
+    form, parts = "", None
+    if multiplies and shifts and value.ctype == work(*bounds, 0) == INT32:
+        has_halves = function.target.isa != "plain"
+        form, parts = _exact_form(value, multiplier.array, shift.array, wide, has_halves)
+    if parts is not None:
+        multiplier, shift = (Constant(part) for part in parts)
         wide = INT32
     return {
-        "takes_high_half": high is not None,
+        "form": form,
         "multiplier": function.parameter(f"{node.name}_multiplier", multiplier)
         if multiplies
         else None,
@@ -54,6 +55,51 @@ def requantize(node: Node, value: Scalar, function: Function) -> dict[str, objec
         "result": result,
         "narrow": f"({result})" if result != wide else "",
     }
+
+
+def _exact_form(
+    value: Scalar, multiplier: np.ndarray, shift: np.ndarray, wide: CType, has_halves: bool
+) -> tuple[str, tuple[np.ndarray, np.ndarray] | None]:
+    """What computes in 32 bits, with its multipliers and shifts; without any, products of ``wide``.
+
+    ``scale_i16`` and ``scale_i32`` of the runtime are a rounded shift as well, ``mul_high`` is not.
+    They pay where the core has instructions for halves of words.
+    """
+    is_half = -(1 << 15) <= value.type.lo and value.type.hi < 1 << 15
+    if has_halves and is_half and (halves := one_shift(multiplier, shift, 0, 31)):
+        return "scale_i16", halves
+    if wide == INT32:
+        return "", None
+    if has_halves and (words := one_shift(multiplier, shift, 16, 47)):
+        return "scale_i32", words
+    parts = high_half(multiplier, shift)
+    return ("mul_high", parts) if parts else ("", None)
+
+
+def one_shift(
+    multiplier: np.ndarray, shift: np.ndarray, least: int, most: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Multipliers of 15 bits with one shift for all channels, for products of 16-bit halves.
+
+    ``(x * m + 2^(s - 1)) >> s = (x * m * 2^n + 2^(s + n - 1)) >> (s + n)``
+
+    Parameters
+    ----------
+    multiplier, shift
+        One number each, or one a channel; multipliers are 1 or more.
+    least, most
+        The shift is more than ``least`` and at most ``most``; ``least`` of it are taken into the
+        multipliers.
+
+    Returns
+    -------
+    ``m * 2^(n + least)`` and ``s + n - least``; None if there are none.
+    """
+    common = max(int(shift.max()), least + 1)
+    scaled = multiplier << np.minimum(common - shift, 15)
+    if common > most or scaled.max() >= 1 << 15:
+        return None
+    return scaled << least, np.asarray(common - least)
 
 
 def high_half(multiplier: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
