@@ -65,7 +65,7 @@ def _exact_form(
     ``scale_i16`` and ``scale_i32`` of the runtime are a rounded shift as well, ``mul_high`` is not.
     They pay where the core has instructions for halves of words.
     """
-    is_half = -(1 << 15) <= value.type.lo and value.type.hi < 1 << 15
+    is_half = value.type.lo >= -(1 << 15) and value.type.hi < 1 << 15
     if has_halves and is_half and (halves := one_shift(multiplier, shift, 0, 31)):
         return "scale_i16", halves
     if wide == INT32:
