@@ -1,9 +1,10 @@
 """The time and the fast memory of every tiling that a layer is offered.
 
 They are those of a pipeline in which transfers and computing overlap, but for the first load and
-the last store, which no computing hides, and for the last tile, which hides no load:
+the last store, which no computing hides, and for the last tile, which hides no load. Cores that
+compute delay the transfers, whose banks of fast memory they use:
 
-    time = max(compute + exposed, transfers + last tile, transfers from L3 + last tile)
+    time = max(compute + exposed, max(transfers, transfers from L3) + delay + last tile)
 
 Tables have an axis for each choice: the rows, columns and channels of a tile, and the order
 of the loops. All counts are exact but where a tensor's edge makes one tile's box
@@ -19,13 +20,14 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from .layout import TILE_CYCLES, Memory, largest_share, parts, windows
+from .layout import TILE_CYCLES, Memory, parts, share, windows
 from .tiles import ALIGN, Operand, Order, Work, channel_range
 
 __all__ = ["Choice", "Costs", "costs", "sizes"]
 
 FEW = 16  # so many sizes along an axis are all tried
 FINEST = 256  # parts of an axis at most
+TABLE_PRICE = 100  # cycles that a tile less is worth, for some 100 bytes of tables in L2
 
 Choice = tuple[int, int, int, Order]
 
@@ -40,8 +42,8 @@ class Costs:
         The values of each choice, those to prefer between equals first.
     time, compute, transfers
         Cycles in all, of the cores alone and of the transfers alone; an axis for every choice.
-    memory
-        Bytes of fast memory, likewise.
+    memory, tiles
+        Bytes of fast memory and number of tiles, likewise.
     """
 
     axes: tuple[tuple, ...]
@@ -49,14 +51,15 @@ class Costs:
     compute: np.ndarray
     transfers: np.ndarray
     memory: np.ndarray
+    tiles: np.ndarray
 
     @property
     def price(self) -> np.ndarray:
-        """What is to be least: the time, and some for transfers that it hides.
+        """What is to be least: the time, and some for what takes no time but energy and memory.
 
-        They take banks of the fast memory from the cores.
+        These are transfers that computing hides, and the tables of the tiles.
         """
-        return self.time + self.transfers // 8
+        return self.time + self.transfers // 8 + TABLE_PRICE * self.tiles
 
     def choice(self, number: int) -> Choice:
         """The choice at that place of the flattened tables."""
@@ -145,19 +148,22 @@ class _Tables:
         if from_l3:
             l3 = memory.l3_cycles(work.weights(work.channels))
             transfers = np.maximum(transfers, l3 + memory.l3_setup * (self.channel_tiles - 1))
-        compute = np.broadcast_to(self._compute(), transfers.shape)
-        time = np.maximum(compute + self.exposed, transfers + compute // self.tiles)
-        return Costs(self.axes, time, compute, self.transfers, self.bytes)
+        compute, delay = np.broadcast_arrays(*self._compute(), transfers)[:2]
+        last, delay = compute // self.tiles, delay - delay // self.tiles
+        time = np.maximum(compute + self.exposed, transfers + delay + last)
+        tiles = np.broadcast_to(self.tiles, transfers.shape)
+        return Costs(self.axes, time, compute, self.transfers, self.bytes, tiles)
 
-    def _compute(self) -> np.ndarray:
-        """Of the core with the largest share; and what every tile takes beside."""
-        work = self.work
-        outputs = 0
+    def _compute(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the core with the largest share and what every tile takes beside; and the delay."""
+        memory = self.memory
+        total, delay = TILE_CYCLES * self.tiles, 0
         kinds = (_kinds(i, a) for i, a in enumerate((self.rows, self.columns, self.channels)))
         for (rows, m), (columns, n), (channels, k) in product(*kinds):
-            share = largest_share(work, rows * columns, channels, self.memory.cores)
-            outputs = outputs + m * n * k * share
-        return outputs * work.cycles_per_output + TILE_CYCLES * self.tiles
+            cycles, busy = share(self.work, rows * columns, channels, memory.cores)
+            total = total + m * n * k * cycles
+            delay = delay + m * n * k * memory.delay(cycles, busy)
+        return total, delay
 
     def _input(self, x: Operand) -> None:
         work = self.work

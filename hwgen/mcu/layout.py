@@ -9,7 +9,6 @@ from math import prod
 
 import numpy as np
 
-from .target import Dma, Target
 from .tiles import (
     ALIGN,
     Block,
@@ -26,16 +25,17 @@ from .tiles import (
 __all__ = [
     "TILE_CYCLES",
     "Memory",
-    "largest_share",
     "lay_out",
     "measure",
     "parts",
+    "share",
     "smallest",
     "windows",
 ]
 
-UNLIMITED = 1 << 30
-TILE_CYCLES = 300  # fork, barriers and the programming of the transfers, for each tile
+# Measured on the simulated cluster, dense layers and convolutions of 1 to 64 tiles.
+TILE_CYCLES = 300  # barriers and the programming of the transfers, for each tile
+CONTENTION = 10  # cores that compute keep the DMA engine from L1 for one cycle in this many each
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Memory:
     """
 
     l1: int
-    l2: int = UNLIMITED
+    l2: int = 0
     l3: int = 0
     cores: int = 1
     dma_bytes: int = 8
@@ -63,24 +63,13 @@ class Memory:
     l3_bytes: int = 1
     l3_setup: int = 100
 
-    @classmethod
-    def of(cls, target: Target) -> Memory:
-        """What a target with L1 leaves to a layer."""
-        dma = target.dma or Dma()
-        return cls(
-            target.l1_usable,
-            target.l2_usable or UNLIMITED,
-            target.l3,
-            target.cores,
-            dma.bytes,
-            dma.setup,
-            dma.l3_bytes,
-            dma.l3_setup,
-        )
-
     def cycles(self, length: int, lines: int = 1, planes: int = 1) -> int:
         """Of transfers between L1 and L2, of so many lines of so many bytes."""
         return planes * (self.dma_setup + lines * -(-length // self.dma_bytes))
+
+    def delay(self, cycles, cores):
+        """Cycles that transfers lose to cores which compute meanwhile; of numbers or arrays."""
+        return cycles * np.minimum(cores, CONTENTION) // CONTENTION
 
     def l3_cycles(self, length: int, transfers: int = 1) -> int:
         """Of transfers from L3 of so many bytes in all."""
@@ -170,16 +159,15 @@ def measure(work: Work, tiling: Tiling, memory: Memory, from_l3: bool = False) -
     loads = [sum(_load_cycles(t, memory)) for t in tiles]
     stores = [_box_cycles(t.output, memory) for t in tiles]
     areas = ((t.output.height * t.output.width, t.output.channels) for t in tiles)
-    computes = [
-        TILE_CYCLES + int(largest_share(work, *area, memory.cores)) * work.cycles_per_output
-        for area in areas
-    ]
+    shares = [share(work, *area, memory.cores) for area in areas]
+    computes = [TILE_CYCLES + int(cycles) for cycles, _ in shares]
+    delays = [memory.delay(*share) for share in shares]
     constants = memory.cycles(work.constant_bytes) if work.constant_bytes else 0
     cycles = constants + loads[0] + stores[-1]
-    for i, compute in enumerate(computes):
+    for i, (compute, delay) in enumerate(zip(computes, delays, strict=True)):
         ahead = loads[i + 1] if i + 1 < len(tiles) else 0
         behind = stores[i - 1] if i else 0
-        cycles += max(compute, ahead + behind)
+        cycles += max(compute, ahead + behind + delay)
     slices = [t.weights.length for t in tiles if t.weights and t.weights.fresh]
     if from_l3:
         cycles = max(cycles, memory.l3_cycles(sum(slices), len(slices)))
@@ -191,30 +179,41 @@ def measure(work: Work, tiling: Tiling, memory: Memory, from_l3: bool = False) -
         output_bytes=sum(t.output.transfer.bytes for t in tiles),
         compute_cycles=sum(computes),
         dma_cycles=constants + sum(loads) + sum(stores),
-        cycles=cycles,
+        cycles=int(cycles),
     )
 
 
-def largest_share(work: Work, pixels, channels, cores: int):
-    """Outputs of a tile that the busiest core computes; of numbers or of arrays.
+def share(work: Work, pixels, channels, cores: int) -> tuple:
+    """What sharing a tile among cores comes to; of numbers or of arrays.
 
-    The same arithmetic as that of ``hwgen_tile.h``, which gives cores their shares.
+    Returns
+    -------
+    tuple
+        Cycles of the core with the largest share, and how many cores get one. The shares are those
+        that ``hwgen_tile.h`` gives.
     """
 
-    def part(count, multiple: int = 1):
-        return np.minimum(-(-count // (multiple * cores)) * multiple, count)
+    def part(count, multiple: int = 1, among=cores):
+        most = np.minimum(-(-count // (multiple * among)) * multiple, count)
+        return most, -(-count // most)
+
+    def area(pixels, blocks):
+        return pixels * (work.cycles_per_pixel + blocks * work.granule * work.cycles_per_output)
 
     blocks = -(-channels // work.granule)
     if work.split == "outputs":
-        return part(pixels * channels)
+        most, busy = part(pixels * channels)
+        return most * work.cycles_per_output, busy
     if work.split == "pixels":
-        return part(pixels, work.pixel_granule) * blocks * work.granule
+        most, busy = part(pixels, work.pixel_granule)
+        return area(most, blocks), busy
     if work.split == "channels":
-        return pixels * part(blocks) * work.granule
-    groups = -(-pixels // work.pixel_granule)
-    across = np.minimum(groups, cores)
-    tall = np.minimum(-(-groups // across) * work.pixel_granule, pixels)
-    return tall * -(-blocks // (cores // across)) * work.granule
+        most, busy = part(blocks)
+        return area(pixels, most), busy
+    across = np.minimum(-(-pixels // work.pixel_granule), cores)
+    tall, busy = part(pixels, work.pixel_granule, across)
+    wide, down = part(blocks, 1, cores // across)
+    return area(tall, wide), busy * down
 
 
 def _box_cycles(box: Box, memory: Memory) -> int:

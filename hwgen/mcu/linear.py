@@ -72,7 +72,7 @@ def slide(function: Function, window: Window) -> None:
         stride=window.stride,
         padding=window.padding,
         split="channels" if whole else "pixels",
-        cycles_per_output=6 * window.kernel[0] * window.kernel[1],
+        cycles_per_output=4 + window.kernel[0] * window.kernel[1],
     )
 
 

@@ -83,8 +83,9 @@ class Work:
         Copied to fast memory once, when the layer starts.
     scratch_bytes
         Fast memory that the cores need beside the tiles, whatever the tiles are.
-    cycles_per_output
-        Of one core, for an output element; only for estimates.
+    cycles_per_output, cycles_per_pixel
+        Of one core, for an output element, and for every pixel of a tile beside its elements
+        (such as the gathering of its window); only for estimates.
     axes
         Along which of rows, columns, channels the output may be cut.
     split
@@ -107,6 +108,7 @@ class Work:
     constant_bytes: int = 0
     scratch_bytes: int = 0
     cycles_per_output: int = 1
+    cycles_per_pixel: int = 0
     axes: tuple[Literal["rows", "columns", "channels"], ...] = ("rows", "columns", "channels")
     split: Split = "outputs"
     pixel_granule: int = 1

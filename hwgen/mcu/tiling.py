@@ -20,6 +20,7 @@ from .tiles import Tiling, Work
 __all__ = ["best_choice", "random_tiling", "tile"]
 
 EFFORT = 4.0  # deterministic seconds; most layers need a fiftieth
+MANY = 500  # tiles, whose tables begin to fill L2
 
 
 def tile(work: Work, memory: Memory, where: str = "layer", chunk: int | None = None) -> Tiling:
@@ -103,7 +104,7 @@ def _undominated(price: np.ndarray, memory: np.ndarray) -> np.ndarray:
 
 
 def random_tiling(work: Work, memory: Memory, rng: random.Random) -> Tiling:
-    """Any tiling that fits, small tiles as likely as large ones.
+    """Any tiling that fits, small tiles as likely as large ones, but few that are very many.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def random_tiling(work: Work, memory: Memory, rng: random.Random) -> Tiling:
         sizes = size("rows", work.rows), size("columns", work.columns)
         channels = size("channels", work.channels, work.granule)
         tiling = lay_out(work, *sizes, channels, rng.choice(("weights", "inputs")))
-        if tiling.l1_bytes <= memory.l1:
+        if tiling.l1_bytes <= memory.l1 and tiling.tiles <= MANY:
             return measure(work, tiling, memory)
     least = smallest(work)
     if least.l1_bytes > memory.l1:

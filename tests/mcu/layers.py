@@ -47,6 +47,7 @@ def works(draw, most: int = 9, is_padded: bool = True) -> Work:
         constant_bytes=draw(st.sampled_from([0, 7])),
         scratch_bytes=draw(st.sampled_from([0, 40])),
         cycles_per_output=draw(st.integers(1, 50)),
+        cycles_per_pixel=draw(st.sampled_from([0, 70])),
         split=draw(st.sampled_from(["outputs", "pixels", "channels", "area"])),
         pixel_granule=draw(st.sampled_from([1, 4])),
     )
@@ -78,7 +79,8 @@ def conv(size: int, inputs: int, outputs: int, kernel: int, stride: int = 1, cor
         weight_bytes=4 * taps,
         constant_bytes=12 * outputs,
         scratch_bytes=cores * 4 * taps if kernel > 1 else 0,
-        cycles_per_output=8 + taps // 2,
+        cycles_per_output=10 + taps // 3,
+        cycles_per_pixel=150 + taps if kernel > 1 else 0,
         split="area",
         pixel_granule=4,
     )

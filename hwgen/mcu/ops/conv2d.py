@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...ops.conv2d import Conv2d
 from ..blocks import add_blocks
 from ..depthwise import add_depthwise
@@ -41,9 +39,9 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
         blocks = add_blocks(function, runs, op.bias, bits, CHANNELS, is_direct)
         taps = height * width * depth
         if not is_direct:
-            function.cut(cycles_per_pixel=150 + taps)
+            function.cut(cycles_per_pixel=180 + taps)
             function.scratch_bytes_a_core = PIXELS * blocks.column_bytes
-        cycles = 10 + taps // 3
+        cycles = 10 + 3 * taps // 8
         function.cut(granule=CHANNELS, split="area", pixel_granule=PIXELS, cycles_per_output=cycles)
         return {**values, "blocks": blocks, "p": PIXELS}
     if bits and outputs == op.groups == x.type.channels:
