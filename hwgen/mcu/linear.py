@@ -13,7 +13,7 @@ from .registry import find_storage
 from .stages import Value
 from .storage import INT32, CType, work
 from .target import Target
-from .weights import StoredWeights
+from .weights import NARROW_PRODUCTS, StoredWeights
 
 __all__ = ["accumulator", "block_bits", "geometry", "pooled_type", "slide", "stored_weights"]
 
@@ -42,9 +42,13 @@ def block_bits(stored: StoredWeights, x: Value, work: CType) -> int:
     """Width of the weights if micro-kernels can multiply them with ``x``, else 0.
 
     Micro-kernels take bytes and accumulate in 32 bits; their order of summation is another
-    than that of the weights, which :func:`accumulator` allows for.
+    than that of the weights, which :func:`accumulator` allows for. Sums with narrow weights need
+    spare bits, which they have up to ``NARROW_PRODUCTS`` weights a row.
     """
-    return stored.bits if x.ctype.bits == 8 and work == INT32 else 0
+    if x.ctype.bits != 8 or work != INT32:
+        return 0
+    is_long = stored.rows.shape[1] * stored.each > NARROW_PRODUCTS
+    return 0 if stored.bits < 8 and is_long else stored.bits
 
 
 def geometry(window: Window) -> dict[str, object]:

@@ -76,7 +76,7 @@ def assembly(unsigned: bool, bits: int, channels: int, pixels: int) -> Assembly:
     kernel = _Kernel(unsigned, bits, channels, pixels)
     if bits == 8:
         return kernel.whole_bytes()
-    return kernel.held_fields() if pixels <= 2 else kernel.reread_fields()
+    return kernel.held_fields() if pixels <= _HELD_PIXELS else kernel.reread_fields()
 
 
 def _dsp(mnemonic: str, *operands: str) -> str:

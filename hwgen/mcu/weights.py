@@ -8,10 +8,21 @@ import numpy as np
 
 from .storage import CType
 
-__all__ = ["BLOCK_BITS", "StoredWeights", "block_rows", "block_step", "pack", "tap_words"]
+__all__ = [
+    "BLOCK_BITS",
+    "NARROW_PRODUCTS",
+    "StoredWeights",
+    "block_rows",
+    "block_step",
+    "pack",
+    "tap_words",
+]
 
 BLOCK_BITS = (8, 4, 2)
 """Widths of weights that the micro-kernels multiply."""
+
+NARROW_PRODUCTS = 1 << 16
+"""Products with weights of 4 or 2 bits that they can sum up, see ``hwgen_dot.h``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hwgen.ir import Constant, Type
+from hwgen.mcu.linear import block_bits
+from hwgen.mcu.registry import find_storage
+from hwgen.mcu.stages import Value
+from hwgen.mcu.storage import INT32
+from hwgen.mcu.target import find_target
 from hwgen.mcu.weights import block_rows, block_step
+from hwgen.ops.codes.uniform import Uniform
 
 
 def unpacked(blocks: np.ndarray, bits: int, channels: int) -> np.ndarray:
@@ -48,3 +55,12 @@ def test_what_does_not_fit_is_refused():
         block_rows(np.array([[8]]), 4, 4)
     with pytest.raises(ValueError, match="bits must be one of"):
         block_rows(np.array([[1]]), 3, 4)
+
+
+def test_long_rows_of_narrow_weights_are_left_to_loops():
+    """Micro-kernels scale sums with narrow weights: 2^16 products are what 32 bits then hold."""
+    x = Value("x", Type.of((1 << 17,), 0, 255))
+    for inputs, bits in ((1 << 16, 4), ((1 << 16) + 2, 0)):
+        code = Uniform(Constant(np.full((1, inputs), -8)), 4)
+        stored = find_storage(code, find_target("cv32e40p"))(code)
+        assert block_bits(stored, x, INT32) == bits
