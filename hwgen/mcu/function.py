@@ -21,7 +21,7 @@ from .stages import Stage
 from .storage import INT32, CType, conversion, storage, work
 from .target import Target
 from .templates import TEMPLATES
-from .tiles import ALIGN, Operand, Work
+from .tiles import Operand, Work
 from .weights import StoredWeights
 
 if TYPE_CHECKING:
@@ -156,11 +156,12 @@ class Function:
     @property
     def constants_bytes(self) -> int:
         """Bytes of all constants but the weights, as members of a struct."""
-        end = 0
+        end, align = 0, 1
         for constant in self.constants:
             if not constant.is_weights:
+                align = max(align, constant.ctype.bytes)
                 end = -(-end // constant.ctype.bytes) * constant.ctype.bytes + constant.bytes
-        return -(-end // ALIGN) * ALIGN
+        return -(-end // align) * align
 
     @property
     def context(self) -> dict[str, object]:

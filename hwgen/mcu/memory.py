@@ -107,7 +107,7 @@ def _assign_levels(functions: Sequence[Function], program: Program) -> Memories:
 
     memory = memory_of(program)
     layers = [LayerWeights(f.name, _weight_bytes(f), _slice_bytes(f, memory)) for f in functions]
-    constants = sum(function.constants_bytes for function in functions)
+    constants = sum(-(-function.constants_bytes // ALIGN) * ALIGN for function in functions)
     lent = program.input.bytes + program.output.bytes
     placement = place(layers, program.buffers(), memory, constants + lent)
     tilings, streams = [], []
