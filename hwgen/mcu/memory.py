@@ -108,13 +108,15 @@ def _assign_levels(functions: Sequence[Function], program: Program) -> Memories:
     memory = memory_of(program)
     layers = [LayerWeights(f.name, _weight_bytes(f), _slice_bytes(f, memory)) for f in functions]
     constants = sum(-(-function.constants_bytes // ALIGN) * ALIGN for function in functions)
+    tilings = [tiling.tile(f.work, memory, f.where) for f in functions]
+    tables = sum(_table_bytes(f, cut) for f, cut in zip(functions, tilings, strict=True))
     lent = program.input.bytes + program.output.bytes
-    placement = place(layers, program.buffers(), memory, constants + lent)
-    tilings, streams = [], []
+    placement = place(layers, program.buffers(), memory, constants + tables + lent)
+    streams = []
     for number, (function, layer) in enumerate(zip(functions, layers, strict=True)):
         home = placement.homes[number]
-        chunk = layer.chunk if home == "chunks" else None
-        tilings.append(tiling.tile(function.work, memory, function.where, chunk))
+        if home == "chunks":
+            tilings[number] = tiling.tile(function.work, memory, function.where, layer.chunk)
         streams.append(
             None
             if home == "l2"
@@ -138,3 +140,9 @@ def _slice_bytes(function: Function, memory: Memory) -> int:
     if not work.weight_bytes or "channels" not in work.axes:
         return 0
     return max(1, memory.l1 // 8 // work.weight_bytes) * work.weight_bytes
+
+
+def _table_bytes(function: Function, tiling: Tiling) -> int:
+    """The tables of a layer's tiles and transfers, eight words a row."""
+    operands = len(function.stage.inputs) + (function.weights_array is not None) + 1
+    return 32 * (1 + operands) * tiling.tiles

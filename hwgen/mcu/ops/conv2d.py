@@ -10,10 +10,13 @@ from ..linear import accumulator, block_bits, geometry, stored_weights
 from ..registry import renders
 from ..stages import Stage
 from ..storage import conversion
+from ..target import Target
 
 __all__: list[str] = []
 
-CHANNELS, PIXELS = 4, 4  # of the block of outputs that is computed at once
+CHANNELS = 4  # of the block of outputs that is computed at once
+# Its pixels, and cycles of one product: more pixels share the weights that are loaded.
+PIXELS = {4: 0.375, 2: 0.44, 1: 0.5625}
 
 
 @renders(Conv2d)
@@ -38,12 +41,14 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
         runs = op.weights.decode().reshape(outputs, height, width * depth)
         blocks = add_blocks(function, runs, op.bias, bits, CHANNELS, is_direct)
         taps = height * width * depth
+        pixels = 4
         if not is_direct:
+            pixels = block_pixels(blocks.column_bytes, function.target)
             function.cut(cycles_per_pixel=180 + taps)
-            function.scratch_bytes_a_core = PIXELS * blocks.column_bytes
-        cycles = 10 + 3 * taps // 8
-        function.cut(granule=CHANNELS, split="area", pixel_granule=PIXELS, cycles_per_output=cycles)
-        return {**values, "blocks": blocks, "p": PIXELS}
+            function.scratch_bytes_a_core = pixels * blocks.column_bytes
+        cycles = 10 + int(PIXELS[pixels] * taps)
+        function.cut(granule=CHANNELS, split="area", pixel_granule=pixels, cycles_per_output=cycles)
+        return {**values, "blocks": blocks, "p": pixels}
     if bits and outputs == op.groups == x.type.channels:
         taps = op.weights.decode()[..., 0]
         cycles = 10 + height * width // 2
@@ -65,3 +70,11 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
         "weight_to_work": function.weight_conversion(weights, work),
         "to_work": conversion(x.ctype, work) if work.bits == 32 else "",
     }
+
+
+def block_pixels(column_bytes: int, target: Target) -> int:
+    """Pixels of a block: as many as leave most of L1 to the tiles, where there is an L1."""
+    for pixels in PIXELS:
+        if 5 * target.cores * pixels * column_bytes <= 2 * target.l1_usable:
+            return pixels
+    return min(PIXELS) if target.is_tiled else max(PIXELS)
