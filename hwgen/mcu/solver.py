@@ -49,6 +49,8 @@ def solve(model: CpModel, effort: float, is_linear: bool = False) -> CpSolver | 
     parameters.num_workers = 1
     parameters.random_seed = 1
     parameters.max_deterministic_time = effort
+    # Else it sets its own handler and then the system's, and Ctrl-C would never reach Python again.
+    parameters.catch_sigint_signal = False
     if not is_linear:
         parameters.cp_model_presolve = False
         parameters.linearization_level = 0
