@@ -215,8 +215,12 @@ def run(build: Path, where: str, samples: int | None, cores: int | None, sanitiz
 def _run_on_core(loaded, engine: str, cores: int | None, x, expected) -> None:
     from .report.mcu import run_table
     from .report.progress import Console
+    from .sim.riscv import rtl
     from .verification import compare
 
+    if engine in rtl.CORES and not rtl.is_built(engine):
+        with Console().step(f"building the simulator of {engine}'s RTL, once"):
+            rtl.program(engine)
     with Console().step(f"running {len(x)} samples on {engine}") as progress:
         got, run = loaded.measure(x, engine, cores=cores, progress=progress)
     compare(loaded.graph, f"C on {engine}", x, expected, got, _no_rerun)

@@ -13,10 +13,16 @@ import struct
 
 import pytest
 
-from hwgen.sim.riscv import CoreTrap, Machine, rtl, run_program
+from hwgen.errors import InvalidInput, MissingTool
+from hwgen.mcu.compiler import find_host_compiler, run_compiler
+from hwgen.sim.riscv import CoreTrap, Machine, iss, rtl, run_program
+from hwgen.sim.riscv.engine import sources
 from hwgen.sim.riscv.program import Program
+from tests.sim import core_code as asm
 from tests.sim import core_programs as programs
-from tests.sim.core_programs import DATA, L2, START, Generator, code
+from tests.sim.core_code import L2, START, code
+from tests.sim.core_instructions import value
+from tests.sim.core_programs import DATA, Generator
 
 ISA = {"cv32e40p": "xcv", "cv32e41p": "xpulpv2"}
 
@@ -31,10 +37,10 @@ cores = pytest.mark.parametrize(
 )
 
 
-def outcome(engine: str, program: Program, machine: Machine, **host):
+def outcome(engine: str, program: Program, machine: Machine, limit: int = 1_000_000, **host):
     """The run, or what stopped it: the core, its address, its instruction, the cause."""
     try:
-        return run_program(program, machine, engine, limit=1_000_000, **host)
+        return run_program(program, machine, engine, limit=limit, **host)
     except CoreTrap as trap:
         if "has not ended" in trap.cause:
             return "endless loop"  # anywhere in it
@@ -43,14 +49,14 @@ def outcome(engine: str, program: Program, machine: Machine, **host):
 
 def single(word: int, registers: list[int], align: int) -> Program:
     """One instruction, with these values in x1 to x31; then registers and data go to the host."""
-    out = programs.constant(31, L2 + programs.TABLE)
-    out += code(*(programs.load_word(r, 31, 4 * r) for r in range(1, 32)))
+    out = asm.constant(31, L2 + programs.TABLE)
+    out += code(*(asm.load_word(r, 31, 4 * r) for r in range(1, 32)))
     out += code(*[0x0001] * align, word, *[0x0001] * (8 + align))
-    out += code(programs.i_type(0x73, 1, 0, 31, 0x340)) + programs.constant(31, L2 + DATA - 128)
-    out += code(*(programs.store_word(r, 31, 4 * r) for r in range(1, 31)))
-    out += code(programs.i_type(0x73, 2, 1, 0, 0x340), programs.store_word(1, 31, 124))
-    out += programs.constant(1, programs.DEVICES) + code(programs.load_word(0, 1, programs.NEXT))
-    out += code(programs.store_word(31, 1, programs.OUT), programs.store_word(0, 1, 0))
+    out += code(asm.i_type(0x73, 1, 0, 31, 0x340)) + asm.constant(31, L2 + DATA - 128)
+    out += code(*(asm.store_word(r, 31, 4 * r) for r in range(1, 31)))
+    out += code(asm.i_type(0x73, 2, 1, 0, 0x340), asm.store_word(1, 31, 124))
+    out += asm.constant(1, asm.DEVICES) + code(asm.load_word(0, 1, asm.NEXT))
+    out += code(asm.store_word(31, 1, asm.OUT), asm.store_word(0, 1, 0))
     table = struct.pack("<32I", 0, *registers)
     return Program(((START, out), (L2 + programs.TABLE, table), (L2 + DATA, some_data())), ())
 
@@ -58,7 +64,7 @@ def single(word: int, registers: list[int], align: int) -> Program:
 @functools.cache
 def some_data() -> bytes:
     rng = random.Random(1)
-    return struct.pack("<1024I", *(programs.value(rng) for _ in range(1024)))
+    return struct.pack("<1024I", *(value(rng) for _ in range(1024)))
 
 
 @functools.cache
@@ -125,6 +131,41 @@ def test_random_programs_share_memory(core, team):
         agree(core, seed, cores=team, dma=True)
 
 
+# Rules of the simulator, changed: a program must show each of them.
+MUTATIONS = {
+    "multiply": ("pipeline.h", "MULH_CYCLES = 5", "MULH_CYCLES = 4"),
+    "fence": ("pipeline.h", "FENCE_CYCLES = 4", "FENCE_CYCLES = 2"),
+    "write_after_load": ("pipeline.h", " || r == i->early", ""),
+    "own_jalr": ("pipeline.h", "(late && (c->after & AFTER_OWN_JALR))", "0"),
+    "hidden_jump": ("execute.h", "c->offered + JUMP_CYCLES", "c->ready + JUMP_CYCLES"),
+    "division": ("pipeline.h", "return 3 + (negative", "return 4 + (negative"),
+    "clip": ("simd.h", "sa < high ? a", "sa > high ? a"),
+    "fairness": ("machine.h", "m->last[0][in_l1 / 4 % banks] = (uint8_t)core;", ";"),
+    "dma": ("dma.h", "rate = engine == DMA_L3", "rate = engine != DMA_L3"),
+}
+
+
+@cores
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_wrong_rule_is_seen(core, name, tmp_path, monkeypatch):
+    file, rule, wrong = MUTATIONS[name]
+    for path in sources(".c", ".h"):
+        text = path.read_text()
+        if path.name == file:
+            assert rule in text
+            text = text.replace(rule, wrong)
+        (tmp_path / path.name).write_text(text)
+    library = tmp_path / "iss.so"
+    run_compiler(
+        [*find_host_compiler(), "-O1", "-fPIC", "-shared", "-o", str(library), "iss.c"], tmp_path
+    )
+    monkeypatch.setattr(iss, "iss_library", lambda: library)
+    with pytest.raises(AssertionError, match="seed"):
+        for seed in range(100):
+            agree(core, seed, cores=2 if name == "fairness" else 1, dma=name == "dma")
+
+
 @cores
 @pytest.mark.slow
 @pytest.mark.parametrize("team", [1, 2, 8])
@@ -149,6 +190,67 @@ def test_many_random_programs(core, team, dma):
 def test_random_programs_on_other_machines(core, options):
     for seed in range(2_000, 2_150):
         agree(core, seed, dma=True, **options)
+
+
+def trapping(*words: int | bytes) -> Program:
+    """Instructions in every core, behind a device address in x1, L2's end in x2, L3 in x3."""
+    out = asm.constant(1, asm.DEVICES) + asm.constant(2, L2 + programs.L2_BYTES)
+    out += asm.constant(3, asm.L3)
+    return Program(
+        ((START, out + b"".join(w if isinstance(w, bytes) else code(w) for w in words)),), ()
+    )
+
+
+# What stops a run, and a part of what is said.
+STOPS = {
+    "illegal": ([0x00002067], "illegal instruction"),
+    "illegal_compressed": ([0x0000], "illegal instruction"),
+    "ecall": ([0x00000073], "environment call"),
+    "ebreak": ([0x00100073], "breakpoint"),
+    "c.ebreak": ([0x0001, 0x9002], "breakpoint"),
+    "wfi": ([0x10500073], "wfi"),
+    "load": ([asm.load_word(4, 2)], "load of 4 bytes at 0x1c020000"),
+    "load_across_the_end": ([asm.load_word(4, 2, -2)], "load of 2 bytes at 0x1c020000"),
+    "store": ([asm.s_type(0x23, 0, 0, 4, 5)], "store of 1 byte at 0x00000005"),
+    "l3": ([asm.load_word(4, 3)], "only the DMA engine"),
+    "jump": ([asm.i_type(0x67, 0, 0, 0, 0)], "jump to 0x00000000 outside memory"),
+    "jump_beyond": ([asm.i_type(0x67, 0, 1, 2, 6)], "jump to 0x1c020006 outside memory"),
+    "control_register": ([asm.i_type(0x73, 2, 4, 0, 0x123)], "control register 0x123"),
+    "device_byte": ([asm.i_type(0x03, 0, 4, 1, 24)], "aligned words"),
+    "device_write_only": ([asm.load_word(4, 1)], "read at 0x1a100000"),
+    "dma": (
+        [asm.store_word(2, 1, 64), asm.store_word(2, 1, 72), asm.store_word(2, 1, 76),
+         asm.load_word(4, 1, 88)],
+        "does not lie in memory",
+    ),
+    # The instruction before has an effect, the one after has none.
+    "precise": (
+        [asm.store_word(1, 1, 20), 0x00000000, asm.store_word(1, 1, 0)],
+        "illegal instruction",
+    ),
+    # Core 1 of 4 stops while the others wait.
+    "one_of_four": (
+        [asm.i_type(0x73, 2, 4, 0, 0xF14), asm.addi(4, 4, -1),
+         asm.b_type(0x63, 0, 4, 0, 8), asm.load_word(5, 1, asm.BARRIER), 0x00002067],
+        "illegal instruction",
+    ),
+}  # fmt: skip
+
+
+@cores
+@pytest.mark.parametrize("name", STOPS)
+def test_what_stops_a_run(core, name):
+    words, cause = STOPS[name]
+    machine = Machine(
+        isa=ISA[core],
+        cores=4 if name == "one_of_four" else 1,
+        l2_bytes=programs.L2_BYTES,
+        l3_bytes=64,
+    )
+    model, truth = (outcome(engine, trapping(*words), machine) for engine in ("iss", core))
+    assert model == truth
+    assert cause in truth[3]
+    assert truth[0] == (name == "one_of_four")
 
 
 # What an encoding may be: the opcodes of the base and of all extensions.
@@ -176,12 +278,12 @@ def encodings(core: str, count: int) -> int:
             word &= ~(31 << 20)
         if rng.random() < 0.5:
             word = word & ~(31 << 15) | rng.choice((8, 9)) << 15
-        registers = [programs.value(rng) for _ in range(31)]
+        registers = [value(rng) for _ in range(31)]
         for pointer in (8, 9):
             registers[pointer - 1] = L2 + DATA + 2048 + rng.randrange(-64, 64)
         program = single(word, registers, rng.randrange(2))
-        model = outcome("iss", program, machine, count=1, output_bytes=4224)
-        truth = outcome(core, program, machine, count=1, output_bytes=4224)
+        model = outcome("iss", program, machine, 10_000, count=1, output_bytes=4224)
+        truth = outcome(core, program, machine, 10_000, count=1, output_bytes=4224)
         if isinstance(model, tuple) and any(part in model[3] for part in STRICTER):
             continue
         assert model == truth, f"0x{word:08x}"
@@ -198,3 +300,15 @@ def test_encodings(core):
 @pytest.mark.slow
 def test_many_encodings(core):
     assert encodings(core, 30_000) > 6_000
+
+
+def test_a_missing_core_is_named(monkeypatch):
+    monkeypatch.setattr(rtl.importlib.util, "find_spec", lambda name: None)
+    assert not rtl.is_built("cv32e41p")
+    with pytest.raises(MissingTool, match="pip install pythondata-cpu-cv32e41p=="):
+        run_program(trapping(), Machine(isa="xpulpv2"), "cv32e41p")
+
+
+def test_a_core_runs_its_own_extensions():
+    with pytest.raises(InvalidInput, match="rv32imc or xcv, not xpulpv2"):
+        run_program(trapping(), Machine(isa="xpulpv2"), "cv32e40p")
