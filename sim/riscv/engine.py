@@ -112,8 +112,7 @@ def run_program(
     CoreTrap
         A core did what it cannot do, or ``limit`` has been passed.
     InvalidInput
-        The file is no such program or does not fit into the memory, or sizes do not agree, or
-        the core has not the machine's extensions.
+        The file is no such program or does not fit into the memory, or sizes do not agree.
     MissingTool
         No C compiler, no pyelftools, or what the engine needs is not here.
     """
@@ -122,7 +121,7 @@ def run_program(
             f"samples must be {count} times {input_bytes} bytes, and are {len(samples)} bytes"
         )
     program = elf if isinstance(elf, Program) else read_program(elf)
-    library = _load(_library(engine, machine.isa))
+    library = _load(_library(engine))
     outputs = ctypes.create_string_buffer(max(1, count * output_bytes))
     settings = {name: getattr(machine, name) for name in machine.__slots__ if name != "isa"}
     config = _Config(
@@ -192,7 +191,7 @@ def _result(status: _Status, cores: int, outputs: bytes) -> CoreRun:
     )
 
 
-def _library(engine: str, isa: str) -> Path:
+def _library(engine: str) -> Path:
     """The engine's shared library, compiled if it has to be."""
     if engine == "iss":
         from .iss import iss_library
@@ -201,7 +200,7 @@ def _library(engine: str, isa: str) -> Path:
     if engine in ENGINES:
         from .rtl import program
 
-        return program(engine, isa)
+        return program(engine)
     raise InvalidInput(f"an engine must be one of {', '.join(ENGINES)}, not {engine!r}")
 
 

@@ -3,7 +3,7 @@
 Their RTL comes from pip. A core is compiled once, with the machine around it, and kept in the
 user's cache; a cluster is several objects of the one compiled model.
 
->>> program("cv32e40p", "xcv")  # doctest: +SKIP
+>>> program("cv32e40p")  # doctest: +SKIP
 PosixPath('/home/me/.cache/hwgen/riscv/.../engine.so')
 """
 
@@ -16,7 +16,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from hwgen.errors import InvalidInput, MissingTool
+from hwgen.errors import MissingTool
 from hwgen.sim import tools
 from hwgen.sim.cache import build_once, cache_folder, digest
 from hwgen.sim.cplusplus import FLAGS, compilers, execute, shared_object
@@ -43,13 +43,10 @@ class RtlCore:
         As in the names of its modules and of the engine.
     package
         The distribution, and the version with which the instruction-set simulator was compared.
-    isa
-        Its extensions, as of a machine.
     """
 
     name: str
     package: str
-    isa: str
 
     @property
     def folder(self) -> Path | None:
@@ -81,8 +78,8 @@ class RtlCore:
 CORES = {
     core.name: core
     for core in (
-        RtlCore("cv32e40p", "pythondata-cpu-cv32e40p==1.0.1.post1909", "xcv"),
-        RtlCore("cv32e41p", "pythondata-cpu-cv32e41p==0.0.post1883", "xpulpv2"),
+        RtlCore("cv32e40p", "pythondata-cpu-cv32e40p==1.0.1.post1909"),
+        RtlCore("cv32e41p", "pythondata-cpu-cv32e41p==0.0.post1883"),
     )
 }
 
@@ -93,29 +90,20 @@ def is_built(engine: str) -> bool:
     return core.missing() is None and (cache_folder() / "riscv" / _key(core)).is_dir()
 
 
-def program(engine: str, isa: str = "rv32imc") -> Path:
+def program(engine: str) -> Path:
     """The shared library of a core and its machine (engine.h), built if it is not in the cache.
 
     Parameters
     ----------
     engine
         ``"cv32e40p"`` or ``"cv32e41p"``.
-    isa
-        Of the machine: the core's, or rv32imc.
 
     Raises
     ------
-    InvalidInput
-        The core has other extensions.
     MissingTool
         The RTL's package, Verilator or g++ is not installed.
     """
     core = CORES[engine]
-    if isa not in ("rv32imc", core.isa):
-        raise InvalidInput(
-            f"{engine} runs machines with the isa rv32imc or {core.isa}, not {isa}; "
-            "the simulator iss runs all of them"
-        )
     if lack := core.missing():
         raise MissingTool(f"running on the RTL of {core.name} needs more: {lack}")
 

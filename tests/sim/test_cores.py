@@ -13,7 +13,7 @@ import struct
 
 import pytest
 
-from hwgen.errors import InvalidInput, MissingTool
+from hwgen.errors import MissingTool
 from hwgen.mcu.compiler import find_host_compiler, run_compiler
 from hwgen.sim.riscv import CoreTrap, Machine, iss, rtl, run_program
 from hwgen.sim.riscv.engine import sources
@@ -307,8 +307,3 @@ def test_a_missing_core_is_named(monkeypatch):
     assert not rtl.is_built("cv32e41p")
     with pytest.raises(MissingTool, match="pip install pythondata-cpu-cv32e41p=="):
         run_program(trapping(), Machine(isa="xpulpv2"), "cv32e41p")
-
-
-def test_a_core_runs_its_own_extensions():
-    with pytest.raises(InvalidInput, match="rv32imc or xcv, not xpulpv2"):
-        run_program(trapping(), Machine(isa="xpulpv2"), "cv32e40p")
