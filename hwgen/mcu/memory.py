@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .function import Function
 from .layout import Memory
@@ -111,12 +111,22 @@ def _assign_levels(functions: Sequence[Function], program: Program) -> Memories:
     tilings = [tiling.tile(f.work, memory, f.where) for f in functions]
     tables = sum(_table_bytes(f, cut) for f, cut in zip(functions, tilings, strict=True))
     lent = program.input.bytes + program.output.bytes
-    placement = place(layers, program.buffers(), memory, constants + tables + lent)
+    sliced: dict[int, Tiling] = {}
+    while True:
+        placement = place(layers, program.buffers(), memory, constants + tables + lent)
+        wanted = {i for i, home in enumerate(placement.homes) if home == "chunks"}
+        if wanted <= set(sliced):
+            break
+        for i in sorted(wanted - set(sliced)):  # what their tables take is known now
+            function, layer = functions[i], layers[i]
+            sliced[i] = tiling.tile(function.work, memory, function.where, layer.chunk)
+            more = _table_bytes(function, sliced[i]) - _table_bytes(function, tilings[i])
+            layers[i] = replace(layer, tables=max(0, more))
     streams = []
     for number, (function, layer) in enumerate(zip(functions, layers, strict=True)):
         home = placement.homes[number]
         if home == "chunks":
-            tilings[number] = tiling.tile(function.work, memory, function.where, layer.chunk)
+            tilings[number] = sliced[number]
         streams.append(
             None
             if home == "l2"

@@ -38,11 +38,14 @@ class LayerWeights:
     chunk
         Bytes of the weights of one channel tile when they are read tile by tile; 0 if they cannot
         be, see ``chunk`` of :func:`.tiling.tile`.
+    tables
+        Bytes of L2 that reading them tile by tile takes beside: more tiles have larger tables.
     """
 
     name: str
     size: int
     chunk: int = 0
+    tables: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ def _lay_out(
             addresses.append(None)
             continue
         name = f"{layer.name} weights"
+        l2 += _beside(layer, home)
         needed.append(Buffer(name, _staged(layer, home), max(step - 1, 0), step, ALIGN))
         staging.append(name)
         addresses.append(l3)
@@ -152,6 +156,11 @@ def _whole(size: int) -> int:
 def _staged(layer: LayerWeights, home: Home) -> int:
     """Bytes of the layer's staging buffer."""
     return {"l2": 0, "l3": _whole(layer.size), "chunks": 2 * _whole(layer.chunk)}[home]
+
+
+def _beside(layer: LayerWeights, home: Home) -> int:
+    """Bytes of L2 that are not of the layer's weights, and not shared with other layers."""
+    return layer.tables if home == "chunks" else 0
 
 
 class _Problem:
@@ -191,6 +200,11 @@ class _Problem:
         for step, live in enumerate(self.live):
             model.add(live + sum(staged[step : step + 2]) <= arena)
         kept = sum(_whole(x.size) * o["l2"] for x, o in zip(self.layers, options, strict=True))
+        beside = sum(
+            _beside(layer, home) * chosen
+            for layer, option in zip(self.layers, options, strict=True)
+            for home, chosen in option.items()
+        )
         if l3 is not None:
             model.add(most - kept <= l3)
         for homes in forbidden:
@@ -198,9 +212,9 @@ class _Problem:
                 option[home].negated() for option, home in zip(options, homes, strict=True)
             )
         if l2 is None:
-            model.minimize((kept + arena) * 2 * most + most - kept)
+            model.minimize((kept + beside + arena) * 2 * most + most - kept)
         else:
-            model.add(self.fixed + kept + arena <= l2)
+            model.add(self.fixed + kept + beside + arena <= l2)
             waited = sum(
                 layer.size * (option.get("chunks", 0) if step else 1 - option["l2"])
                 for step, (layer, option) in enumerate(zip(self.layers, options, strict=True))
@@ -235,6 +249,7 @@ def _refusal(problem: _Problem, found: Placement | None, fixed: int) -> str:
     live = [problem.live[step] + sum(staged[step : step + 2]) for step in range(len(layers))]
     step = max(range(len(layers)), key=live.__getitem__)
     kept = sum(_whole(x.size) for x, home in zip(layers, least, strict=True) if home == "l2")
+    fixed += sum(_beside(layer, home) for layer, home in zip(layers, least, strict=True))
     need = fixed + kept + live[step]
     if need <= memory.l2 and (homes := problem.homes(memory.l2, None)) is not None:
         streamed = sum(_whole(x.size) for x, h in zip(layers, homes, strict=True) if h != "l2")

@@ -26,9 +26,9 @@ def networks(draw):
     """Layers, activations with skip connections, bytes that are taken, and a memory."""
     count = draw(st.integers(1, 5))
     sizes = st.sampled_from([0, 8, 100, 160, 404, 1000])
+    chunks, tables = st.sampled_from([0, 8, 60]), st.sampled_from([0, 0, 32, 96])
     layers = [
-        LayerWeights(f"layer{i}", draw(sizes), draw(st.sampled_from([0, 8, 60])))
-        for i in range(count)
+        LayerWeights(f"layer{i}", draw(sizes), draw(chunks), draw(tables)) for i in range(count)
     ]
     lengths = st.integers(1, 2)
     buffers = [
@@ -46,7 +46,7 @@ def whole(size: int) -> int:
 def check(layers, buffers, memory, fixed, found: Placement) -> None:
     """Everything lies where nothing else does at that time."""
     needed = {b.name: b for b in buffers}
-    kept = streamed = 0
+    kept = streamed = beside = 0
     taken: list[tuple[int, int]] = []
     rows = zip(layers, found.homes, found.addresses, found.staging, strict=True)
     for step, (layer, home, address, staging) in enumerate(rows):
@@ -55,6 +55,7 @@ def check(layers, buffers, memory, fixed, found: Placement) -> None:
             assert address is None and staging is None
             continue
         assert layer.size
+        beside += layer.tables if home == "chunks" else 0
         taken.append((address, address + layer.size))
         streamed += whole(layer.size)
         size = layer.size if home == "l3" else 2 * whole(layer.chunk)
@@ -72,7 +73,7 @@ def check(layers, buffers, memory, fixed, found: Placement) -> None:
         )
         assert all(end <= start for (_, end), (start, _) in pairwise(live))
         assert all(end <= found.plan.size for _, end in live)
-    assert found.l2_bytes == fixed + kept + found.plan.size <= memory.l2
+    assert found.l2_bytes == fixed + kept + beside + found.plan.size <= memory.l2
 
 
 def least_streamed(layers, buffers, memory, fixed) -> int | None:
@@ -85,7 +86,7 @@ def least_streamed(layers, buffers, memory, fixed) -> int | None:
             legal &= home == "l2" or bool(layer.size)
             legal &= home != "chunks" or 0 < size < layer.size
             staged.append(size)
-            kept += whole(layer.size) if home == "l2" else 0
+            kept += {"l2": whole(layer.size), "l3": 0, "chunks": layer.tables}[home]
             streamed += whole(layer.size) if home != "l2" else 0
         arena = max(
             sum(staged[t : t + 2])
