@@ -123,7 +123,7 @@ def _assign_levels(functions: Sequence[Function], program: Program) -> Memories:
             more = _table_bytes(function, sliced[i]) - _table_bytes(function, tilings[i])
             layers[i] = replace(layer, tables=max(0, more))
     streams = []
-    for number, (function, layer) in enumerate(zip(functions, layers, strict=True)):
+    for number, layer in enumerate(layers):
         home = placement.homes[number]
         if home == "chunks":
             tilings[number] = sliced[number]
