@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from ..ir.types import Int
 from .describe import describe_stage
 from .expressions import Term
 from .extent import Extent, image
+from .fours import add_fours
 from .names import Names
 from .operands import ConstantArray, Parameter, Scalar, Weights, operand_names
 from .registry import find_renderer
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .blocks import Blocks
     from .depthwise import Depthwise
 
-__all__ = ["Function"]
+__all__ = ["Function", "Step"]
 
 # What kernels call their operands, loop variables and accumulators.
 _LOCALS = (
@@ -40,7 +41,7 @@ _LOCALS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """A statement of the epilogue: an elementwise node, its template and what that needs."""
 
     node: Node
@@ -251,6 +252,7 @@ class Function:
             values,
             e=self.extent,
             per_channel=any(step.is_per_channel for step in steps),
+            fours=add_fours(self, steps, made, last) if values.get("is_elementwise") else None,
             store=self._store(steps, last),
         )
         self.body = self.extent.prelude(body.strip())
@@ -259,24 +261,26 @@ class Function:
         """What ``elementwise.c.j2`` needs: a loop that hands every element to the epilogue."""
         (x,) = self.stage.inputs
         ctype = work(x.type.lo, x.type.hi)
-        return {"work": ctype, "to_work": conversion(x.ctype, ctype)}
+        return {"work": ctype, "to_work": conversion(x.ctype, ctype), "is_elementwise": True}
 
-    def _epilogue(self, value: Scalar) -> tuple[list[_Step], Scalar]:
+    def _epilogue(self, value: Scalar) -> tuple[list[Step], Scalar]:
         """The statements of the epilogue, and the integer that leaves it."""
-        steps: list[_Step] = []
+        steps: list[Step] = []
         for node in self.stage.epilogue:
             renderer = find_renderer(node.op, self.target)
             values = renderer.values(node, value, self)
             if values:
-                steps.append(_Step(node, renderer.template, values))
+                steps.append(Step(node, renderer.template, values))
                 value = Scalar(values["result"], node.type)
             else:
                 value = Scalar(value.ctype, node.type)
         return steps, value
 
-    def _statements(self, steps: list[_Step], value: str, channel: str) -> tuple[list[str], str]:
-        """The epilogue in C, and the name of what it yields."""
-        names = Names((*_LOCALS, *(constant.symbol for constant in self.constants)))
+    def statements(
+        self, steps: Iterable[Step], value: str, channel: str, taken: Iterable[str] = ()
+    ) -> tuple[list[str], str]:
+        """The epilogue in C, and the name of what it yields; ``taken`` are names beside the usual."""
+        names = Names((*_LOCALS, *taken, *(constant.symbol for constant in self.constants)))
         lines = []
         for step in steps:
             name = names.take(step.node.name)
@@ -286,17 +290,22 @@ class Function:
             value = name
         return lines, value
 
-    def _finish(self, blocks: Blocks | Depthwise, steps: list[_Step], last: Scalar) -> str:
+    def _finish(self, blocks: Blocks | Depthwise, steps: list[Step], last: Scalar) -> str:
         """The function that makes a result of an accumulator."""
-        lines, value = self._statements(steps, "acc", "o")
+        lines, value = self.statements(steps, "acc", "o")
+        constants = self.extent.is_tile
+        unused = [] if any(step.is_per_channel for step in steps) else ["o"]
+        if constants and not any(step.reads_constants for step in steps):
+            unused.insert(0, "constants")
+        struct = f"const struct {self.name}_constants *constants, " if constants else ""
         return (
             TEMPLATES.get_template("finish.c.j2")
             .render(
                 name=blocks.finish,
                 result=blocks.result,
-                constants=f"{self.name}_constants" if self.extent.is_tile else "",
-                reads_constants=any(step.reads_constants for step in steps),
-                reads_channel=any(step.is_per_channel for step in steps),
+                comment="What becomes of a sum of channel o.",
+                parameters=f"{struct}int32_t acc, int o",
+                unused=unused,
                 lines=lines,
                 value=value if blocks.result == last.ctype else f"({blocks.result}){value}",
             )
@@ -310,12 +319,12 @@ class Function:
             values, e=self.extent, name=blocks.gather, prelude=self.extent.prelude
         ).strip()
 
-    def _store(self, steps: list[_Step], last: Scalar) -> Callable[[str, Term, Term], str]:
+    def _store(self, steps: list[Step], last: Scalar) -> Callable[[str, Term, Term], str]:
         """The function by which a kernel's template places the epilogue and the store."""
         output = self.stage.output.ctype
 
         def store(value: str, channel: Term, at: Term) -> str:
-            lines, value = self._statements(steps, value, str(channel))
+            lines, value = self.statements(steps, value, str(channel))
             cast = "" if output == last.ctype else f"({output})"
             return "\n".join([*lines, f"y[{at}] = {cast}{value};"])
 

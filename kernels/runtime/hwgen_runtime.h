@@ -28,6 +28,16 @@ _Static_assert(sizeof(int) >= 4, "emitted C counts and multiplies in int, which 
 #define HWGEN_UNROLL
 #endif
 
+/* Before a loop of which N rounds shall stand behind each other. */
+#if defined(__clang__)
+#define HWGEN_UNROLL_BY(N) HWGEN_PRAGMA(clang loop unroll_count(N))
+#elif defined(__GNUC__)
+#define HWGEN_UNROLL_BY(N) HWGEN_PRAGMA(GCC unroll N)
+#else
+#define HWGEN_UNROLL_BY(N)
+#endif
+#define HWGEN_PRAGMA(TEXT) _Pragma(#TEXT)
+
 /* The buffer at a byte offset of the arena. */
 static inline void *hwgen_at(void *arena, size_t offset)
 {
@@ -92,6 +102,31 @@ static inline int32_t hwgen_scale_i32(int32_t x, int32_t m, int shift)
     }
 #endif
     return hwgen_round_shift_i32(hwgen_mul_high(x, m), shift);
+}
+
+/* table[x - first]: one instruction of DSP cores. */
+static inline int32_t hwgen_entry_s8(const int8_t *table, int32_t first, int32_t x)
+{
+#if defined(HWGEN_ASSEMBLY)
+    int32_t y;
+    __asm__(HWGEN_P_LB_RR("%0", "%1", "%2")
+            : "=r"(y) : "r"((uintptr_t)table - (uint32_t)first), "r"(x), "m"(*(const char(*)[256])table));
+    return y;
+#else
+    return table[x - first];
+#endif
+}
+
+static inline int32_t hwgen_entry_u8(const uint8_t *table, int32_t first, int32_t x)
+{
+#if defined(HWGEN_ASSEMBLY)
+    int32_t y;
+    __asm__(HWGEN_P_LBU_RR("%0", "%1", "%2")
+            : "=r"(y) : "r"((uintptr_t)table - (uint32_t)first), "r"(x), "m"(*(const char(*)[256])table));
+    return y;
+#else
+    return table[x - first];
+#endif
 }
 
 static inline int64_t hwgen_min_i64(int64_t x, int64_t hi)

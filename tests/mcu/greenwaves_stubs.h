@@ -49,6 +49,11 @@ static inline stub_v4s __builtin_pulp_pack4(signed char x, signed char y, signed
     return (stub_v4s){x, y, z, t};
 }
 
+static inline stub_v2s __builtin_pulp_pack2(short x, short y)
+{
+    return (stub_v2s){x, y};
+}
+
 #define STUB_LANES(NAME, TYPE, SIGN)                                                               \
     static inline TYPE NAME(TYPE x, TYPE y)                                                        \
     {                                                                                              \

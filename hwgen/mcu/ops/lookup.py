@@ -7,7 +7,7 @@ from ...ops.lookup import Lookup
 from ..function import Function
 from ..operands import Scalar
 from ..registry import renders
-from ..storage import conversion, work
+from ..storage import INT32, conversion, work
 
 __all__: list[str] = []
 
@@ -18,9 +18,12 @@ def lookup(node: Node, value: Scalar, function: Function) -> dict[str, object]:
     reached = op.table.array[x.lo - op.base : x.hi - op.base + 1]
     result = work(node.type.lo, node.type.hi)
     table = function.constant(f"{node.name}_table", reached)
+    ctype = function.constants[-1].ctype
+    by_byte = function.target.isa != "plain" and ctype.bits == 8 and value.ctype == INT32
     return {
         "table": table,
-        "offset": -x.lo,
+        "entry": f"hwgen_entry_{'s' if ctype.signed else 'u'}8" if by_byte else "",
+        "first": x.lo,
         "result": result,
-        "narrow": conversion(function.constants[-1].ctype, result) if result.bits == 32 else "",
+        "narrow": conversion(ctype, result) if result.bits == 32 else "",
     }
