@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from ..errors import Unsupported
 from .function import Function
 from .layout import Memory
 from .plan import Buffer, Plan, plan
@@ -112,16 +113,18 @@ def _assign_levels(functions: Sequence[Function], program: Program) -> Memories:
     tables = sum(_table_bytes(f, cut) for f, cut in zip(functions, tilings, strict=True))
     lent = program.input.bytes + program.output.bytes
     sliced: dict[int, Tiling] = {}
-    while True:
-        placement = place(layers, program.buffers(), memory, constants + tables + lent)
-        wanted = {i for i, home in enumerate(placement.homes) if home == "chunks"}
-        if wanted <= set(sliced):
-            break
-        for i in sorted(wanted - set(sliced)):  # what their tables take is known now
-            function, layer = functions[i], layers[i]
-            sliced[i] = tiling.tile(function.work, memory, function.where, layer.chunk)
-            more = _table_bytes(function, sliced[i]) - _table_bytes(function, tilings[i])
-            layers[i] = replace(layer, tables=max(0, more))
+
+    def slice_tables(i: int) -> int | None:
+        """What tables of more tiles take if layer i's weights are read slice by slice."""
+        function = functions[i]
+        try:
+            sliced[i] = tiling.tile(function.work, memory, function.where, layers[i].chunk)
+        except Unsupported:  # two slices do not fit where all weights do once
+            return None
+        return max(0, _table_bytes(function, sliced[i]) - _table_bytes(function, tilings[i]))
+
+    fixed = constants + tables + lent
+    placement = place(layers, program.buffers(), memory, fixed, slice_tables)
     streams = []
     for number, layer in enumerate(layers):
         home = placement.homes[number]

@@ -7,8 +7,8 @@ channel tile while the layer itself runs. The fewest bytes are streamed that mak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import Unsupported
@@ -78,7 +78,11 @@ class Placement:
 
 
 def place(
-    layers: Sequence[LayerWeights], buffers: Sequence[Buffer], memory: Memory, fixed: int = 0
+    layers: Sequence[LayerWeights],
+    buffers: Sequence[Buffer],
+    memory: Memory,
+    fixed: int = 0,
+    tables: Callable[[int], int | None] | None = None,
 ) -> Placement:
     """Decide what is streamed, and lay out the arena.
 
@@ -92,6 +96,9 @@ def place(
         Of which ``l2`` and ``l3`` matter.
     fixed
         Bytes of L2 that are taken whatever is streamed: other constants, the caller's data.
+    tables
+        Says ``tables`` of layer i, or None if its weights cannot be read in chunks after all;
+        asked only where not everything fits.
 
     Raises
     ------
@@ -105,6 +112,11 @@ def place(
         return everything
     if not memory.l3:
         raise Unsupported(_without_l3(layers, everything, memory, fixed))
+    if tables is not None:
+        layers = [
+            _with_tables(layer, tables(i)) if _can_chunk(layer) else layer
+            for i, layer in enumerate(layers)
+        ]
     problem = _Problem(layers, buffers, memory, fixed)
     forbidden: list[list[Home]] = []
     while len(forbidden) < ATTEMPTS:
@@ -158,6 +170,15 @@ def _staged(layer: LayerWeights, home: Home) -> int:
     return {"l2": 0, "l3": _whole(layer.size), "chunks": 2 * _whole(layer.chunk)}[home]
 
 
+def _with_tables(layer: LayerWeights, tables: int | None) -> LayerWeights:
+    return replace(layer, chunk=0) if tables is None else replace(layer, tables=tables)
+
+
+def _can_chunk(layer: LayerWeights) -> bool:
+    """Whether less memory is needed if weights are read in chunks."""
+    return 0 < _staged(layer, "chunks") < layer.size
+
+
 def _beside(layer: LayerWeights, home: Home) -> int:
     """Bytes of L2 that are not of the layer's weights, and not shared with other layers."""
     return layer.tables if home == "chunks" else 0
@@ -187,7 +208,7 @@ class _Problem:
         options: list[dict[Home, object]] = []
         for layer in self.layers:
             homes: list[Home] = ["l2", "l3"] if layer.size else ["l2"]
-            if 0 < _staged(layer, "chunks") < layer.size:
+            if _can_chunk(layer):
                 homes.append("chunks")
             options.append({home: model.new_bool_var(f"{layer.name} {home}") for home in homes})
             model.add_exactly_one(options[-1].values())

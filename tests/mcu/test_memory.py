@@ -243,6 +243,16 @@ def test_a_model_that_fits_nowhere_is_refused_with_numbers(tmp_path):
         emit(graph, tmp_path, replace(gap8, name="no_l1", l1=gap8.l1 - gap8.l1_usable + 1024))
 
 
+@pytest.mark.parametrize("outputs", [16, 64, 100])
+def test_many_inputs_take_the_blocks_of_weights_that_fit(tmp_path, outputs):
+    """Sixteen rows of 5500 bytes would not fit L1; four do, even twice."""
+    graph = heavy(5500, outputs)
+    build = emit(graph, tmp_path, "gap8")
+    assert build.layers[0].tile == (1, 1, 4)
+    x = samples(graph, np.random.default_rng(0), 8)
+    assert np.array_equal(run_on_host(build, x, sanitize=True), graph.run(x))
+
+
 @pytest.mark.parametrize("change", ["address", "wait", "slice"])
 def test_wrong_streaming_is_seen(tmp_path, change):
     """Weights read from elsewhere, used before they are there, or those of the slice before."""

@@ -153,6 +153,30 @@ def test_chunks_where_not_even_the_layers_own_weights_fit():
         )
 
 
+def test_tables_of_chunks_are_asked_for_where_not_everything_fits():
+    layers = [LayerWeights("a", 800), LayerWeights("b", 80_000, 4000), LayerWeights("c", 800, 16)]
+    asked = []
+
+    def tables(size: int | None):
+        def answer(layer: int) -> int | None:
+            asked.append(layer)
+            return size
+
+        return answer
+
+    place(layers, chain(4000, 4000), Memory(0, 89_600, 1 << 20), 0, tables(400))
+    assert not asked
+    found = place(layers, chain(4000, 4000), Memory(0, 17_600 + 400, 1 << 20), 0, tables(400))
+    assert (found.homes, found.l2_bytes) == (("l2", "chunks", "l2"), 18_000)
+    assert asked == [1, 2]
+    with pytest.raises(Unsupported, match="layer b"):
+        place(layers, chain(4000, 4000), Memory(0, 18_000, 1 << 20), 0, tables(None))
+    # What a refusal says would fit does, tables included.
+    with pytest.raises(Unsupported, match="needs 17984 bytes.*L2 larger by 7984 bytes"):
+        place(layers, chain(4000, 4000), Memory(0, 10_000, 1 << 20), 0, tables(1200))
+    place(layers, chain(4000, 4000), Memory(0, 17_984, 1 << 20), 0, tables(1200))
+
+
 def test_refusals_say_what_would_fit():
     layers = [LayerWeights("a", 800), LayerWeights("b", 8000), LayerWeights("c", 800)]
     with pytest.raises(Unsupported) as refusal:

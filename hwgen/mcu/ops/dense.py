@@ -51,11 +51,16 @@ def block_channels(outputs: int, inputs: int, bits: int, target: Target) -> int:
     """Output channels of a block: those with which the slowest core is done first.
 
     A step loads a word a channel and the input's, and multiplies them. A team on tiles shares the
-    blocks of one tile, of which half of L1 holds only so many.
+    blocks of one tile, of which half of L1 holds only so many; at least two must fit, or all.
     """
     row = -(-inputs * bits // 32) * 4
     room = max(1, target.l1_usable * 9 // 20 // row) if target.is_tiled else outputs
     cores = target.cores if target.is_tiled else 1
+    beside = 2 * inputs + 12 * outputs + 256  # the input, padded perhaps, and what is a channel's
+
+    def fits(block: int) -> bool:
+        copies = 1 if block >= outputs else 2
+        return not target.is_tiled or copies * block * row + beside <= target.l1_usable
 
     def time(block: int) -> int:
         blocks = -(-outputs // block)
@@ -63,4 +68,5 @@ def block_channels(outputs: int, inputs: int, bits: int, target: Target) -> int:
         step = {8: 2 * block + 1, 4: 5 * block + 2, 2: 11 * block + 4}[bits]
         return -(-blocks // tile) * -(-tile // cores) * step
 
-    return min((block for block in BLOCKS if bits == 8 or block <= 8), key=time)
+    choices = [block for block in BLOCKS if bits == 8 or block <= 8]
+    return min([block for block in choices if fits(block)] or choices[-1:], key=time)
