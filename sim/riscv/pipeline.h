@@ -10,6 +10,7 @@
 #include "core.h"
 #include "simd.h"
 
+/* pipeline.rst gives a fence 2 cycles; the RTL empties its pipeline first. */
 enum { JUMP_CYCLES = 2, BRANCH_CYCLES = 3, MULH_CYCLES = 5, CSR_CYCLES = 4, FENCE_CYCLES = 4 };
 
 static inline int is_load(const Insn *i) { return i->op >= OP_LB && i->op < OP_SB; }
@@ -45,7 +46,8 @@ static inline void issue_target(Core *c, const Insn *i) {
     c->offered = c->ready;
 }
 
-/* The same after any instruction that left something behind. */
+/* The same after any instruction that left something behind. Who writes a register in EX waits for a
+ * load into the same register, x0 too (load_stall_o; not in pipeline.rst). */
 static inline void issue(Core *c, const Insn *i) {
     c->free = c->ready;
     if (c->after & AFTER_JUMP) {
