@@ -31,10 +31,12 @@ def cache_folder() -> Path:
     Where it cannot be written: a folder that this process removes at its end, with a warning.
     """
     try:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        if not base.is_absolute():  # says nothing, by the XDG specification
+            base = Path.home() / ".cache"
     except RuntimeError as error:  # a user without a home
         return _makeshift(str(error))
-    folder = Path(base) / "hwgen"
+    folder = base / "hwgen"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

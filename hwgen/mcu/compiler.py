@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import HwgenError, MissingTool
@@ -43,15 +43,22 @@ def find_host_compiler() -> list[str]:
     )
 
 
-def run_compiler(command: Sequence[str], folder: Path) -> None:
+def run_compiler(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> None:
     """Run a compiler in ``folder``.
+
+    Parameters
+    ----------
+    environment
+        Its environment variables; this process's own if None.
 
     Raises
     ------
     CompilerFailed
         It returned an error; the message holds what it printed.
     """
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         said = "\n".join((done.stderr or done.stdout).splitlines()[:20])
         raise CompilerFailed(f"{' '.join(command)} failed in {folder}:\n{said}")

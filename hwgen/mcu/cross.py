@@ -68,6 +68,22 @@ class CrossCompiler:
             ]
         return [*([] if self.complete else processor), *apart]
 
+    def environment(self, folder: Path) -> dict[str, str] | None:
+        """Of its processes, which make something in ``folder``; None: as it is here.
+
+        Zig keeps all that it ever compiled, and hangs where it cannot write that. So the objects
+        of a run go where the run's files go, and Zig's own libraries into hwgen's cache.
+        """
+        if not self.is_zig:
+            return None
+        from ..sim.cache import cache_folder
+
+        kept = {
+            "ZIG_LOCAL_CACHE_DIR": folder.absolute() / "zig-cache",
+            "ZIG_GLOBAL_CACHE_DIR": cache_folder() / "zig",
+        }
+        return {**{name: str(path) for name, path in kept.items()}, **os.environ}
+
     def linking(self, target: Target) -> tuple[list[str], list[str]]:
         """Options before and after the object files of a program without a C library.
 
@@ -172,7 +188,7 @@ def compile_source(
         *(*ISA_MACROS[target.isa if isa is None else isa], *options),
         *("-c", "-o", str(path), source),
     ]
-    run_compiler(command, folder)
+    run_compiler(command, folder, compiler.environment(path.parent))
 
 
 def measure(build: CBuild, target: str | None = None) -> Sizes:

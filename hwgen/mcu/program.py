@@ -213,7 +213,8 @@ def link_sources(
     compiler = find_cross_compiler(target)
     before, after = compiler.linking(target)
     command = [*compiler.command, *before, "-Wl,--gc-sections", "-T", "link.ld"]
-    run_compiler([*command, "-o", str(program), *objects, *after], folder)
+    command += ["-o", str(program), *objects, *after]
+    run_compiler(command, folder, compiler.environment(folder))
     return program
 
 

@@ -17,6 +17,7 @@ from hwgen.mcu.cross import compile_source, find_cross_compiler, measure
 from hwgen.mcu.elf import function_sizes, is_compressed, section_sizes
 from hwgen.mcu.emit import emit
 from hwgen.mcu.target import find_target
+from hwgen.sim import cache
 from tests.mcu.graphs import draw, network
 
 ZIG = (sys.executable, "-m", "ziglang", "cc")
@@ -97,6 +98,17 @@ def test_every_layer_stays_a_function(tmp_path, compiler):
     sizes = function_sizes(_compile(tmp_path, find_target("rv32imc")))
     assert set(sizes) == {"run", "one_layer", "another_layer"}
     assert sum(sizes.values()) <= section_sizes((tmp_path / "layers.o").read_bytes()).text
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="about zig")
+def test_zig_keeps_nothing_of_a_run_in_the_home_folder(tmp_path, monkeypatch):
+    """Its own cache would grow with every run; and where it cannot be written, zig hangs."""
+    monkeypatch.delenv(cross.VARIABLE, raising=False)
+    for name in ("ZIG_LOCAL_CACHE_DIR", "ZIG_GLOBAL_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    _compile(tmp_path, find_target("rv32imc"))
+    assert any((tmp_path / "zig-cache").iterdir())
+    assert any((cache.cache_folder() / "zig").iterdir())
 
 
 def test_instruction_sets(tmp_path, compiler):

@@ -79,3 +79,15 @@ def test_works_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         folder = cache.build_once("kind", "key", lambda f: (f / "x").write_text("made"))
     assert (folder / "x").read_text() == "made"
     assert cache.build_once("kind", "key", lambda f: None) == folder
+
+
+def test_a_relative_cache_folder_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the XDG specification has it; tools that run elsewhere would not find it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for value in ("relative", "", "."):
+        monkeypatch.setenv("XDG_CACHE_HOME", value)
+        assert cache.cache_folder() == tmp_path / "home" / ".cache" / "hwgen"
+    assert [p.name for p in tmp_path.iterdir()] == ["home"]
