@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -62,4 +63,6 @@ DOTS = tuple(
 
 def render_dot(dots: Iterable[Dot] = DOTS) -> str:
     """The text of ``hwgen_dot.h`` with the given micro-kernels."""
-    return TEMPLATES.get_template("dot.h.j2").render(dots=tuple(dots), registers=REGISTERS)
+    text = TEMPLATES.get_template("dot.h.j2").render(dots=tuple(dots), registers=REGISTERS)
+    text = re.sub(r" +\n", "\n", text)  # what macros leave at ends of lines and between them
+    return re.sub(r"\n{3,}", "\n\n", text)

@@ -110,7 +110,8 @@ static inline int32_t hwgen_entry_s8(const int8_t *table, int32_t first, int32_t
 #if defined(HWGEN_ASSEMBLY)
     int32_t y;
     __asm__(HWGEN_P_LB_RR("%0", "%1", "%2")
-            : "=r"(y) : "r"((uintptr_t)table - (uint32_t)first), "r"(x), "m"(*(const char(*)[256])table));
+            : "=r"(y)
+            : "r"((uintptr_t)table - (uint32_t)first), "r"(x), "m"(*(const char(*)[256])table));
     return y;
 #else
     return table[x - first];
@@ -122,7 +123,8 @@ static inline int32_t hwgen_entry_u8(const uint8_t *table, int32_t first, int32_
 #if defined(HWGEN_ASSEMBLY)
     int32_t y;
     __asm__(HWGEN_P_LBU_RR("%0", "%1", "%2")
-            : "=r"(y) : "r"((uintptr_t)table - (uint32_t)first), "r"(x), "m"(*(const char(*)[256])table));
+            : "=r"(y)
+            : "r"((uintptr_t)table - (uint32_t)first), "r"(x), "m"(*(const char(*)[256])table));
     return y;
 #else
     return table[x - first];
