@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hwgen.errors import HwgenError
 from hwgen.mcu.emit import emit
-from hwgen.mcu.program import code_bytes
+from hwgen.mcu.toolchain.program import code_bytes
 
 from . import networks
 from .naive import naive_build

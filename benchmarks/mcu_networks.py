@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from hwgen.errors import HwgenError
-from hwgen.mcu.program import LEVEL, code_bytes
+from hwgen.mcu.toolchain.program import LEVEL, code_bytes
 from hwgen.sim.riscv.models import layer_times
 
 from .mcu_cases import NETWORKS, load

@@ -14,11 +14,11 @@ import numpy as np
 
 from hwgen.errors import HwgenError
 from hwgen.mcu.build import CBuild
-from hwgen.mcu.cross import find_cross_compiler
 from hwgen.mcu.emit import emit
-from hwgen.mcu.host import from_bytes, to_bytes
-from hwgen.mcu.program import LEVEL, engine_isa, link, sample_bytes
 from hwgen.mcu.target import find_target, load_target
+from hwgen.mcu.toolchain.cross import find_cross_compiler
+from hwgen.mcu.toolchain.host import from_bytes, to_bytes
+from hwgen.mcu.toolchain.program import LEVEL, engine_isa, link, sample_bytes
 from hwgen.sim.riscv import CoreRun, run_program
 from hwgen.sim.riscv.models import inferences, machine_for
 

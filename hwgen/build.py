@@ -240,7 +240,7 @@ class Build:
         int64 array of shape (batch, *output shape): equal to ``graph.run(x)``.
         """
         if on == "host":
-            from .mcu.host import run_on_host
+            from .mcu.toolchain.host import run_on_host
 
             if cores not in (None, 1):
                 raise InvalidInput(f"the host runs a team of one core, not of {cores}")

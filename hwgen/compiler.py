@@ -256,9 +256,9 @@ def _usable_engine(name: str | None) -> str:
 
 
 def _emit_c(graph, folder, machine, x, expected, verify, reporter) -> list[Check]:
-    from .mcu.compiler import find_host_compiler
     from .mcu.emit import emit
-    from .mcu.host import run_on_host
+    from .mcu.toolchain.compiler import find_host_compiler
+    from .mcu.toolchain.host import run_on_host
 
     with reporter.step(f"C for {machine.name}"):
         build = emit(graph, folder, machine, samples=x[:8])
@@ -282,7 +282,7 @@ def _emit_c(graph, folder, machine, x, expected, verify, reporter) -> list[Check
 
 def _check_on_iss(graph, build, machine, x, expected, scratch, reporter) -> list[Check]:
     """The same on the instruction-set simulator, if the cross compiler is here."""
-    from .mcu.cross import find_cross_compiler
+    from .mcu.toolchain.cross import find_cross_compiler
     from .sim.riscv.models import run_on_core
 
     try:

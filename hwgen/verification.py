@@ -109,7 +109,7 @@ def verilog_runner(schedules: Mapping[str, Schedule], scratch: Path, engine) -> 
 def c_runner(scratch: Path, target="host") -> Runner:
     """Emits, compiles and runs the C of a part of a graph, for a target, on this machine."""
     from .mcu.emit import emit
-    from .mcu.host import run_on_host
+    from .mcu.toolchain.host import run_on_host
 
     def run(part: Graph, x: np.ndarray) -> np.ndarray:
         return run_on_host(emit(part, scratch / f"{part.output}_c", target), x)

@@ -12,14 +12,14 @@ from ..ir.graph import Graph, identifier
 from .build import CBuild, Layer, Port
 from .describe import describe_port
 from .function import Function
-from .memory import Memories, assign
 from .names import KEYWORDS, Names
 from .package import headers, ports, write_runtime, write_text
+from .planning.memory import Memories, assign
+from .planning.tiles import ALIGN
 from .stages import Program, group
 from .target import Target, find_target, save_target
 from .templates import TEMPLATES, wrap_code
 from .tiled import TiledLayer
-from .tiles import ALIGN
 
 __all__ = ["FOLDER", "emit"]
 

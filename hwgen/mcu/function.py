@@ -17,12 +17,12 @@ from .extent import Extent, image
 from .fours import add_fours
 from .names import Names
 from .operands import ConstantArray, Parameter, Scalar, Weights, operand_names
+from .planning.tiles import Operand, Work
 from .registry import find_renderer
 from .stages import Stage
 from .storage import INT32, CType, conversion, storage, work
 from .target import Target
 from .templates import TEMPLATES
-from .tiles import Operand, Work
 from .weights import StoredWeights
 
 if TYPE_CHECKING:

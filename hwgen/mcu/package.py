@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from .dsp.intrinsics import render_simd
+from .dsp.micro_kernels import DOTS, render_dot
 from .function import Function
-from .intrinsics import render_simd
-from .memory import Memories
-from .micro_kernels import DOTS, render_dot
+from .planning.memory import Memories
 from .target import Target
 from .templates import TEMPLATES, read_kernel
 

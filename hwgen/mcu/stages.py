@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..errors import Unsupported
 from ..ir.graph import Graph, Node
 from ..ir.types import Type
-from .plan import Buffer
+from .planning.plan import Buffer
 from .registry import find_renderer
 from .storage import CType, storage
 from .target import Target

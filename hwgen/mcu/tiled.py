@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .function import Function
 from .operands import operand_names
-from .tiles import Block, Box, Slice, Tiling, Transfer, expand
+from .planning.tiles import Block, Box, Slice, Tiling, Transfer, expand
 
 __all__ = ["Operand", "TiledLayer"]
 

@@ -64,7 +64,7 @@ def run_doctor() -> None:
 
 
 def _c_compiler() -> list[str]:
-    from ..mcu.compiler import find_host_compiler
+    from ..mcu.toolchain.compiler import find_host_compiler
 
     try:
         return ["C compiler", " ".join(find_host_compiler()), "running C on this machine", ""]
@@ -73,8 +73,8 @@ def _c_compiler() -> list[str]:
 
 
 def _cross_compiler() -> list[str]:
-    from ..mcu.cross import find_cross_compiler
     from ..mcu.target import find_target
+    from ..mcu.toolchain.cross import find_cross_compiler
 
     name, enables = "RISC-V C compiler", "C for microcontrollers, and running it on their cores"
     try:

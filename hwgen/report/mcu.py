@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..mcu.build import CBuild
-from ..mcu.program import code_bytes
 from ..mcu.target import load_target
+from ..mcu.toolchain.program import code_bytes
 from .table import print_table
 
 if TYPE_CHECKING:

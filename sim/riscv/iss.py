@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwgen.mcu.compiler import find_host_compiler, run_compiler
+from hwgen.mcu.toolchain.compiler import find_host_compiler, run_compiler
 from hwgen.sim.cache import build_once, digest
 
 from .engine import sources

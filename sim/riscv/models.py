@@ -12,9 +12,10 @@ import numpy as np
 
 from hwgen.errors import InvalidInput, Unsupported
 from hwgen.mcu.build import CBuild, Port
-from hwgen.mcu.elf import is_compressed
-from hwgen.mcu.host import RunFailed, from_bytes, to_bytes
-from hwgen.mcu.program import (
+from hwgen.mcu.target import Dma, Target, load_target
+from hwgen.mcu.toolchain.elf import is_compressed
+from hwgen.mcu.toolchain.host import RunFailed, from_bytes, to_bytes
+from hwgen.mcu.toolchain.program import (
     BEGIN,
     END,
     MANY_L2,
@@ -24,7 +25,6 @@ from hwgen.mcu.program import (
     link_many,
     sample_bytes,
 )
-from hwgen.mcu.target import Dma, Target, load_target
 
 from .engine import LIMIT, Progress, run_program
 from .machine import CoreRun, Machine

@@ -10,7 +10,7 @@ from hwgen.errors import HwgenError
 from hwgen.ir import Graph
 from hwgen.ir.serialize import from_json, to_json
 from hwgen.mcu.emit import emit as emit_c
-from hwgen.mcu.host import run_many_on_host
+from hwgen.mcu.toolchain.host import run_many_on_host
 from hwgen.nn import integers
 from hwgen.passes.pipeline import run_passes
 from hwgen.rtl.emit import emit as emit_verilog

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from hwgen.mcu.layout import lay_out
-from hwgen.mcu.tiles import Operand, Work
+from hwgen.mcu.planning.layout import lay_out
+from hwgen.mcu.planning.tiles import Operand, Work
 
 
 @st.composite

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.mcu.compiler import WARNINGS, find_host_compiler
-from hwgen.mcu.intrinsics import INTRINSICS, render_simd
-from hwgen.mcu.micro_kernels import DOTS, render_dot
-from hwgen.mcu.program import Source, link_sources
+from hwgen.mcu.dsp.intrinsics import INTRINSICS, render_simd
+from hwgen.mcu.dsp.micro_kernels import DOTS, render_dot
 from hwgen.mcu.target import find_target
 from hwgen.mcu.templates import read_kernel
+from hwgen.mcu.toolchain.compiler import WARNINGS, find_host_compiler
+from hwgen.mcu.toolchain.program import Source, link_sources
 from hwgen.mcu.weights import block_rows
 
 STUBS = Path(__file__).with_name("greenwaves_stubs.h")

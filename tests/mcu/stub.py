@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import hwgen.kernels
-from hwgen.mcu.compiler import WARNINGS, find_host_compiler
+from hwgen.mcu.toolchain.compiler import WARNINGS, find_host_compiler
 
 __all__ = ["ADDRESSES", "MOMENTS", "THREADS", "build", "needs_threads", "run"]
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from hwgen.errors import InvalidInput, MissingTool, Unsupported
-from hwgen.mcu import cross
-from hwgen.mcu.compiler import CompilerFailed
-from hwgen.mcu.cross import compile_source, find_cross_compiler, measure
-from hwgen.mcu.elf import function_sizes, is_compressed, section_sizes
 from hwgen.mcu.emit import emit
 from hwgen.mcu.target import find_target
+from hwgen.mcu.toolchain import cross
+from hwgen.mcu.toolchain.compiler import CompilerFailed
+from hwgen.mcu.toolchain.cross import compile_source, find_cross_compiler, measure
+from hwgen.mcu.toolchain.elf import function_sizes, is_compressed, section_sizes
 from hwgen.sim import cache
 from tests.mcu.graphs import draw, network
 

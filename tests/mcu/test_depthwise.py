@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from hwgen.ir import Constant, Graph, GraphBuilder, Type
-from hwgen.mcu.compiler import find_host_compiler
 from hwgen.mcu.emit import emit
-from hwgen.mcu.host import run_many_on_host
 from hwgen.mcu.target import find_target
+from hwgen.mcu.toolchain.compiler import find_host_compiler
+from hwgen.mcu.toolchain.host import run_many_on_host
 from hwgen.mcu.weights import tap_words
 from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.conv2d import Conv2d

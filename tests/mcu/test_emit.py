@@ -13,9 +13,9 @@ from hwgen.errors import InvalidInput, MissingTool, Unsupported
 from hwgen.ir import Constant, GraphBuilder, Op, Type, register
 from hwgen.ir.op import _OPS
 from hwgen.mcu.build import CBuild
-from hwgen.mcu.compiler import WARNINGS, find_host_compiler, run_compiler
 from hwgen.mcu.emit import emit
-from hwgen.mcu.host import RunFailed, run_on_host
+from hwgen.mcu.toolchain.compiler import WARNINGS, find_host_compiler, run_compiler
+from hwgen.mcu.toolchain.host import RunFailed, run_on_host
 from hwgen.ops.clip import Clip
 from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.dense import Dense
@@ -209,7 +209,7 @@ def test_missing_parts_are_named(tmp_path):
         del _OPS["unheard"]
     b = GraphBuilder("m")
     graph = b.build(b.add(Clip(), b.input(Type.of((2,), -5, 5))))
-    with pytest.raises(Unsupported, match="C target must be one of .*rv32imc.*, not 'z80'"):
+    with pytest.raises(Unsupported, match=r"C target must be one of .*rv32imc.*, not 'z80'"):
         emit(graph, tmp_path, target="z80")
     assert not list(tmp_path.iterdir())
 

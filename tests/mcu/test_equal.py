@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hwgen.mcu.emit import emit
-from hwgen.mcu.host import run_many_on_host, run_on_host
+from hwgen.mcu.toolchain.host import run_many_on_host, run_on_host
 from hwgen.ops import op_names
 from tests.mcu.graphs import OPS, draw, network, samples
 

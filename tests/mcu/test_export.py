@@ -10,10 +10,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from hwgen.mcu.compiler import find_host_compiler
 from hwgen.mcu.emit import emit
 from hwgen.mcu.target import find_target
 from hwgen.mcu.templates import read_kernel
+from hwgen.mcu.toolchain.compiler import find_host_compiler
 
 PROJECT = """\
 cmake_minimum_required(VERSION 3.12)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from hwgen.errors import Unsupported
-from hwgen.mcu import tiling
 from hwgen.mcu.build import CBuild
 from hwgen.mcu.emit import emit
-from hwgen.mcu.tiling import random_tiling
+from hwgen.mcu.planning import tiling
+from hwgen.mcu.planning.tiling import random_tiling
 from tests.mcu.graphs import OPS, draw, network, samples
 from tests.mcu.stub import ADDRESSES, THREADS, build, needs_threads, run
 

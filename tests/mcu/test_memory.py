@@ -13,13 +13,13 @@ import pytest
 
 from hwgen.errors import Unsupported
 from hwgen.ir import Constant, Graph, GraphBuilder, Type
-from hwgen.mcu import tiling
 from hwgen.mcu.build import CBuild
 from hwgen.mcu.emit import emit
-from hwgen.mcu.host import run_many_on_host, run_on_host
+from hwgen.mcu.planning import tiling
+from hwgen.mcu.planning.tiling import random_tiling
 from hwgen.mcu.stages import group
 from hwgen.mcu.target import find_target
-from hwgen.mcu.tiling import random_tiling
+from hwgen.mcu.toolchain.host import run_many_on_host, run_on_host
 from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.conv2d import Conv2d
 from hwgen.ops.dense import Dense

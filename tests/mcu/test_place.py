@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwgen.errors import MissingTool, Unsupported
-from hwgen.mcu.layout import Memory
-from hwgen.mcu.place import LayerWeights, Placement, place
-from hwgen.mcu.plan import Buffer
+from hwgen.mcu.planning.layout import Memory
+from hwgen.mcu.planning.place import LayerWeights, Placement, place
+from hwgen.mcu.planning.plan import Buffer
 
 
 def chain(*sizes: int) -> list[Buffer]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwgen.mcu.plan import Buffer, Plan, lower_bound, plan
+from hwgen.mcu.planning.plan import Buffer, Plan, lower_bound, plan
 
 
 @st.composite
@@ -100,9 +100,9 @@ def test_search_beats_the_greedy_orders(monkeypatch):
         Buffer("d", 8, 6, 6),
     ]
     assert (plan(buffers).size, plan(buffers).is_optimal) == (28, True)
-    monkeypatch.setattr("hwgen.mcu.plan.MAX_EXACT", 0)
+    monkeypatch.setattr("hwgen.mcu.planning.plan.MAX_EXACT", 0)
     assert (plan(buffers).size, plan(buffers).is_optimal) == (28, True)
-    monkeypatch.setattr("hwgen.mcu.plan.ROUNDS", 0)
+    monkeypatch.setattr("hwgen.mcu.planning.plan.ROUNDS", 0)
     assert plan(buffers).size == 32
 
 
@@ -124,7 +124,7 @@ def test_many_buffers_come_near_the_bound(count, longest, monkeypatch):
         check(buffers, layout)
     assert sum(layout.is_optimal for layout in layouts) >= 7
     assert all(layout.size <= 1.05 * layout.lower_bound for layout in layouts)
-    monkeypatch.setattr("hwgen.mcu.plan.ROUNDS", 0)
+    monkeypatch.setattr("hwgen.mcu.planning.plan.ROUNDS", 0)
     greedy = [plan(buffers).size for buffers in problems]
     assert all(g >= layout.size for g, layout in zip(greedy, layouts, strict=True))
 
@@ -132,7 +132,7 @@ def test_many_buffers_come_near_the_bound(count, longest, monkeypatch):
 def test_greedy_orders_alone_would_waste(monkeypatch):
     problems = [awkward(seed, 20, 8) for seed in range(12)]
     improved = sum(plan(buffers).size for buffers in problems)
-    monkeypatch.setattr("hwgen.mcu.plan.ROUNDS", 0)
+    monkeypatch.setattr("hwgen.mcu.planning.plan.ROUNDS", 0)
     assert sum(plan(buffers).size for buffers in problems) > improved
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.mcu.intrinsics import render_simd
+from hwgen.mcu.dsp.intrinsics import render_simd
 from hwgen.mcu.templates import TEMPLATES, initializer
 from tests.mcu.stub import ADDRESSES, MOMENTS, THREADS, build, needs_threads, run
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from hwgen.mcu import cross
-from hwgen.mcu.compiler import WARNINGS, CompilerFailed, find_host_compiler, run_compiler
-from hwgen.mcu.host import SANITIZED
-from hwgen.mcu.program import Source, link_sources
 from hwgen.mcu.target import find_target
 from hwgen.mcu.templates import read_kernel
+from hwgen.mcu.toolchain import cross
+from hwgen.mcu.toolchain.compiler import WARNINGS, CompilerFailed, find_host_compiler, run_compiler
+from hwgen.mcu.toolchain.host import SANITIZED
+from hwgen.mcu.toolchain.program import Source, link_sources
 from hwgen.sim.riscv import CoreRun, CoreTrap, run_program
 from hwgen.sim.riscv.models import machine_for
 from tests.mcu.test_cross import COMPILERS

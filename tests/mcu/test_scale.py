@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwgen.mcu.program import Source, link_sources
 from hwgen.mcu.target import find_target
+from hwgen.mcu.toolchain.program import Source, link_sources
 from hwgen.ops.lib.fixed_point import requantize
 from hwgen.sim.riscv import Machine, run_program
 from tests.mcu import simd_cases

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.mcu.intrinsics import INTRINSICS, render_simd
-from hwgen.mcu.isa import INSTRUCTIONS
-from hwgen.mcu.micro_kernels import DOTS
+from hwgen.mcu.dsp.intrinsics import INTRINSICS, render_simd
+from hwgen.mcu.dsp.isa import INSTRUCTIONS
+from hwgen.mcu.dsp.micro_kernels import DOTS
 from hwgen.sim.riscv import CoreTrap, Machine, run_program
 from tests.mcu import simd_cases
 

@@ -7,7 +7,7 @@ import sys
 
 SOLVE_THEN_INTERRUPT = """
 import os, signal
-from hwgen.mcu.solver import import_cp_model, solve
+from hwgen.mcu.planning.solver import import_cp_model, solve
 
 model = import_cp_model().CpModel()
 x = model.new_int_var(0, 9, "x")

@@ -7,9 +7,9 @@ import pytest
 
 from hwgen.ir import Constant, Graph, GraphBuilder, Int, Type
 from hwgen.mcu.emit import emit
-from hwgen.mcu.host import run_many_on_host
 from hwgen.mcu.linear import accumulator
 from hwgen.mcu.storage import INT32, INT64, storage, work
+from hwgen.mcu.toolchain.host import run_many_on_host
 from hwgen.mcu.weights import pack
 from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.dense import Dense

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwgen.mcu.layout import Memory, measure, share
-from hwgen.mcu.tiles import ALIGN, Transfer, Work, channel_range, expand
+from hwgen.mcu.planning.layout import Memory, measure, share
+from hwgen.mcu.planning.tiles import ALIGN, Transfer, Work, channel_range, expand
 from tests.mcu.layers import tilings, works
 
 

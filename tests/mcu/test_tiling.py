@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwgen.errors import MissingTool, Unsupported
-from hwgen.mcu.cost import costs, sizes
-from hwgen.mcu.layout import Memory, lay_out, measure, smallest
-from hwgen.mcu.tiles import Operand, Work
-from hwgen.mcu.tiling import best_choice, random_tiling, tile
+from hwgen.mcu.planning.cost import costs, sizes
+from hwgen.mcu.planning.layout import Memory, lay_out, measure, smallest
+from hwgen.mcu.planning.tiles import Operand, Work
+from hwgen.mcu.planning.tiling import best_choice, random_tiling, tile
 from tests.mcu.layers import LAYERS, addition, conv, dense, depthwise, works
 
 CLUSTER = Memory(56 * 1024, cores=8)

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from hwgen.errors import HwgenError
 from hwgen.ir import Graph, GraphBuilder, Op, Schedule, Type
 from hwgen.ir.serialize import from_json, to_json
-from hwgen.mcu import tiling
 from hwgen.mcu.emit import emit as emit_c
-from hwgen.mcu.host import run_many_on_host
+from hwgen.mcu.planning import tiling
+from hwgen.mcu.planning.tiling import random_tiling
 from hwgen.mcu.target import find_target
-from hwgen.mcu.tiling import random_tiling
+from hwgen.mcu.toolchain.host import run_many_on_host
 from hwgen.rtl.design import Design
 from hwgen.rtl.emit import emit as emit_verilog
 from hwgen.rtl.network import Network

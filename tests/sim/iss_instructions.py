@@ -1,7 +1,7 @@
 """Instructions with models of what they compute, from the cores' documentation.
 
 The fields are written down a second time here: neither the simulator's decoder nor the table that
-emitted code comes from (`hwgen/mcu/isa.py`) is used. Every instruction has rd = x12, rs1 = x10,
+emitted code comes from (`hwgen/mcu/dsp/isa.py`) is used. Every instruction has rd = x12, rs1 = x10,
 rs2 = x11.
 """
 

@@ -14,7 +14,7 @@ import struct
 import pytest
 
 from hwgen.errors import MissingTool
-from hwgen.mcu.compiler import find_host_compiler, run_compiler
+from hwgen.mcu.toolchain.compiler import find_host_compiler, run_compiler
 from hwgen.sim.riscv import CoreTrap, Machine, iss, rtl, run_program
 from hwgen.sim.riscv.engine import sources
 from hwgen.sim.riscv.program import Program

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from hwgen.mcu import isa as emitted
+from hwgen.mcu.dsp import isa as emitted
 from hwgen.sim.riscv import CoreTrap, Machine, Program, run_program
 from tests.sim.iss_instructions import (
     MASK,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import hwgen.sim.riscv
-from hwgen.mcu.compiler import find_host_compiler
+from hwgen.mcu.toolchain.compiler import find_host_compiler
 from hwgen.sim.riscv import CoreTrap, Machine
 from tests.sim.iss_programs import CASE_BYTES, run_case, symbol_address
 from tests.sim.test_iss import ENGINES, _needs

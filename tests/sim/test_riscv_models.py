@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from hwgen.errors import InvalidInput, Unsupported
-from hwgen.mcu import cross
 from hwgen.mcu.build import CBuild, Port
-from hwgen.mcu.elf import function_sizes
 from hwgen.mcu.emit import emit
-from hwgen.mcu.host import RunFailed
-from hwgen.mcu.program import link
 from hwgen.mcu.storage import CType
+from hwgen.mcu.toolchain import cross
+from hwgen.mcu.toolchain.elf import function_sizes
+from hwgen.mcu.toolchain.host import RunFailed
+from hwgen.mcu.toolchain.program import link
 from hwgen.sim.riscv import CoreTrap
 from hwgen.sim.riscv.models import inferences, run_many_on_core, run_on_core
 from tests.mcu.conftest import small  # noqa: F401

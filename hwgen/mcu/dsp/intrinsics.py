@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..templates import TEMPLATES
 from .isa import INSTRUCTIONS, hardware_loop
-from .templates import TEMPLATES
 
 __all__ = ["INTRINSICS", "Intrinsic", "render_simd"]
 

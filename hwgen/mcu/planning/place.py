@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..errors import Unsupported
+from ...errors import Unsupported
 from .layout import Memory
 from .plan import Buffer, Plan, live_bytes, plan
 from .solver import import_cp_model, solve

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InvalidInput, MissingTool, Unsupported
-from .build import CBuild
+from ...errors import InvalidInput, MissingTool, Unsupported
+from ..build import CBuild
+from ..target import Target, find_target, load_target
 from .compiler import WARNINGS, run_compiler
 from .elf import Sizes, section_sizes
-from .target import Target, find_target, load_target
 
 __all__ = ["CrossCompiler", "compile_source", "find_cross_compiler", "measure"]
 
@@ -76,7 +76,7 @@ class CrossCompiler:
         """
         if not self.is_zig:
             return None
-        from ..sim.cache import cache_folder
+        from ...sim.cache import cache_folder
 
         kept = {
             "ZIG_LOCAL_CACHE_DIR": folder.absolute() / "zig-cache",
@@ -112,12 +112,14 @@ def find_cross_compiler(target: Target) -> CrossCompiler:
     Raises
     ------
     Unsupported
-        The target is this machine, which :mod:`hwgen.mcu.host` compiles for.
+        The target is this machine, which :mod:`hwgen.mcu.toolchain.host` compiles for.
     MissingTool
         There is none, or the one that was named does not exist.
     """
     if target.is_host:
-        raise Unsupported(f"target {target.name!r} needs no cross compiler; use hwgen.mcu.host")
+        raise Unsupported(
+            f"target {target.name!r} needs no cross compiler; use hwgen.mcu.toolchain.host"
+        )
     for origin, said in (
         (f"compiler.command of target {target.name}", target.command),
         (VARIABLE, os.environ.get(VARIABLE, "")),
@@ -176,7 +178,7 @@ def compile_source(
     Raises
     ------
     Unsupported
-        The target is this machine, which :mod:`hwgen.mcu.host` compiles for.
+        The target is this machine, which :mod:`hwgen.mcu.toolchain.host` compiles for.
     MissingTool
         The cross compiler is not installed.
     CompilerFailed

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..errors import HwgenError, MissingTool
+from ...errors import HwgenError, MissingTool
 
 __all__ = ["WARNINGS", "CompilerFailed", "find_host_compiler", "run_compiler"]
 

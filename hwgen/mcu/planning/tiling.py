@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import Unsupported
+from ...errors import Unsupported
 from .cost import Costs, costs
 from .layout import Memory, lay_out, measure, smallest
 from .solver import import_cp_model, solve

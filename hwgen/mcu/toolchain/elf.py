@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..errors import InvalidInput, MissingTool
+from ...errors import InvalidInput, MissingTool
 
 __all__ = ["Sizes", "function_sizes", "is_compressed", "section_sizes"]
 

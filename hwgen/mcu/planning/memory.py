@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import Unsupported
-from .function import Function
+from ...errors import Unsupported
+from ..function import Function
+from ..stages import Program
 from .layout import Memory
 from .plan import Buffer, Plan, plan
-from .stages import Program
 from .tiles import ALIGN, Tiling
 
 __all__ = ["Memories", "Stream", "assign", "memory_of"]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import HwgenError, InvalidInput
-from .build import CBuild, Port
+from ...errors import HwgenError, InvalidInput
+from ..build import CBuild, Port
+from ..templates import TEMPLATES
 from .compiler import WARNINGS, find_host_compiler, run_compiler
-from .templates import TEMPLATES
 
 __all__ = ["RunFailed", "compile_batch", "run_batch", "run_many_on_host", "run_on_host"]
 

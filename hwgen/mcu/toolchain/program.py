@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import Unsupported
-from .build import CBuild, Port
+from ...errors import Unsupported
+from ..build import CBuild, Port
+from ..target import ENGINE_ISA, Target, load_target
+from ..templates import TEMPLATES, read_kernel
 from .compiler import CompilerFailed, run_compiler
 from .cross import compile_source, find_cross_compiler
 from .elf import function_sizes
-from .target import ENGINE_ISA, Target, load_target
-from .templates import TEMPLATES, read_kernel
 
 __all__ = [
     "BEGIN",
@@ -87,7 +87,7 @@ def link(
     Unsupported
         The model was emitted for the host, or does not fit the target's memories.
     MissingTool, CompilerFailed
-        As of :func:`hwgen.mcu.cross.compile_object`.
+        As of :func:`hwgen.mcu.toolchain.cross.compile_object`.
     """
     target = load_target(build.target, build.folder)
     if profile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import MissingTool
+from ...errors import MissingTool
 
 if TYPE_CHECKING:
     from ortools.sat.python.cp_model import CpModel, CpSolver

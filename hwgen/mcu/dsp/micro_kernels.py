@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..templates import TEMPLATES
+from ..weights import BLOCK_BITS, block_step
 from .micro_assembly import REGISTERS, Assembly, assembly
-from .templates import TEMPLATES
-from .weights import BLOCK_BITS, block_step
 
 __all__ = ["DOTS", "Dot", "render_dot"]
 

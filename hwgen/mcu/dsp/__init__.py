@@ -1,0 +1,1 @@
+"""Instructions of DSP cores, and the C headers made of them."""

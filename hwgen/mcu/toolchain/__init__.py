@@ -1,0 +1,1 @@
+"""Compilers, linking, and running emitted C on this machine."""
