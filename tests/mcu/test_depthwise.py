@@ -69,20 +69,20 @@ def test_weights_lie_in_columns():
 
 
 def test_on_this_machine(tmp_path):
-    graphs = layers(1, 16)
+    graphs = layers(1, 8)
     compare(graphs, run_many_on_host(jobs(tmp_path, "host", graphs), sanitize=True))
 
 
 def test_with_builtins(tmp_path, monkeypatch):
     flags = f"-DHWGEN_GREENWAVES -include {STUBS} -fno-sanitize=alignment"
     monkeypatch.setenv("CC", " ".join([*find_host_compiler(), flags]))
-    graphs = layers(3, 12)
+    graphs = layers(3, 6)
     compare(graphs, run_many_on_host(jobs(tmp_path, "host", graphs), sanitize=True))
 
 
 @pytest.mark.parametrize("target", ["rv32imc", "cv32e40p", "gap8"])
 def test_on_simulated_cores(tmp_path, target, monkeypatch):
     cut_anywhere(monkeypatch)
-    graphs = layers(2, 24)
+    graphs = layers(2, 12)
     work = jobs(tmp_path, target, graphs)
     compare(graphs, run_many_on_core(work, "iss", find_target(target).cores))
