@@ -137,7 +137,7 @@ class Session {
     // Ends the run if an exception was taken or the core went to sleep.
     void report_exception(uint32_t k) {
         const Vcore &model = *cores_[k].model;
-        if (!model.trap_o && !model.sleep_o) return;
+        if (machine_.status.state != STATE_RUNNING || (!model.trap_o && !model.sleep_o)) return;
         const uint32_t pc = model.trap_o ? model.mepc_o : model.pc_ex_o;
         machine_.status.pcs[k] = pc;
         if (!machine_memory(&machine_, pc, 2, 0))
