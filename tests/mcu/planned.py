@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from hwgen.mcu import emit as emit_module
-from hwgen.mcu import memory, tiling
 from hwgen.mcu.build import CBuild
+from hwgen.mcu.planning import memory, tiling
+from hwgen.mcu.planning.tiles import Tiling, Work, expand
 from hwgen.mcu.target import Target
-from hwgen.mcu.tiles import Tiling, Work, expand
 
 __all__ = ["check_memory", "check_tiling", "cut_anywhere", "decisions"]
 

@@ -7,22 +7,15 @@ program run sample by sample in turn, so that nothing may survive in them.
 
 from __future__ import annotations
 
-import contextlib
 import random
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from hwgen.ir import Graph
 from hwgen.mcu.build import CBuild
-from hwgen.mcu.planning import memory as memory_module
-from hwgen.mcu.planning import tiling
-from hwgen.mcu.planning.tiles import Tiling, Work, expand
 from hwgen.mcu.target import load_target
 from hwgen.mcu.templates import TEMPLATES
 from hwgen.mcu.toolchain.compiler import WARNINGS, find_host_compiler, run_compiler
