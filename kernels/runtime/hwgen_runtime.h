@@ -83,25 +83,26 @@ static inline int32_t hwgen_scale_i16(int32_t x, int32_t m, int shift)
 }
 
 /*
- * x * m / 2^(32 + shift), rounded to nearest, ties up; m is 0 or more and a multiple of 2^16,
- * shift is 1 to 31. On DSP cores two halves of 16 bits are faster than a product of 64 bits.
+ * x * f / 2^(16 + shift), rounded to nearest, ties up; both halves of m are the factor f, which
+ * is 0 or more, shift is 1 to 31. Two products of 16 bits on DSP cores, which have no fast one of
+ * 64 bits.
  */
 static inline int32_t hwgen_scale_i32(int32_t x, int32_t m, int shift)
 {
 #if defined(HWGEN_ASSEMBLY)
     if (__builtin_constant_p(shift)) {
         int32_t y;
-        __asm__(HWGEN_P_MULUN("%0", "%1", "%3", "16") HWGEN_P_MACHHSRN("%0", "%1", "%2", "%4")
-                : "=&r"(y) : "r"(x), "r"(m), "r"(m >> 16), "i"(shift));
+        __asm__(HWGEN_P_MULUN("%0", "%1", "%2", "16") HWGEN_P_MACHHSRN("%0", "%1", "%2", "%3")
+                : "=&r"(y) : "r"(x), "r"(m), "i"(shift));
         return y;
     }
 #elif defined(HWGEN_GREENWAVES)
     if (__builtin_constant_p(shift)) {
-        const int low = (int)__builtin_pulp_muluN((uint32_t)x, (uint32_t)m >> 16, 16);
+        const int low = (int)__builtin_pulp_muluN((uint32_t)x, (uint32_t)m, 16);
         return __builtin_pulp_machhsRN(x, m, low, (unsigned)shift, 1u << (shift - 1));
     }
 #endif
-    return hwgen_round_shift_i32(hwgen_mul_high(x, m), shift);
+    return hwgen_round_shift_i32(hwgen_mul_high(x, m & 0x7fff0000), shift);
 }
 
 /* table[x - first]: one instruction of DSP cores. */

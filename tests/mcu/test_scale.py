@@ -32,16 +32,16 @@ def _cases() -> list[Case]:
         x, m = x.ravel(), m.ravel()
         if bits == 16:
             m = m * rng.choice([-1, 1], m.size)
-        else:
-            m = m << 16
         n = x.size
         for shift in SHIFTS:
-            text = array("int32_t", "x", x) + array("int32_t", "m", m)
+            text = array("int32_t", "x", x) + array(
+                "int32_t", "m", m if bits == 16 else m * 0x10001
+            )
             text += f"static volatile int any = {shift};\n"
             for at, s in ((0, shift), (n, "any")):
                 text += f"for (int i = 0; i < {n}; i++) {{\n"
                 text += f"out[{at} + i] = (uint32_t){name}(x[i], m[i], {s});\n}}\n"
-            y = scaled(x, m, shift if bits == 16 else 32 + shift)
+            y = scaled(x, m, shift if bits == 16 else 16 + shift)
             cases.append(Case(f"{name} by {shift}", text, np.tile(y, 2)))
     return cases
 

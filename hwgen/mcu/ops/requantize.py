@@ -66,12 +66,12 @@ def _exact_form(
     They pay where the core has instructions for halves of words.
     """
     is_half = value.type.lo >= -(1 << 15) and value.type.hi < 1 << 15
-    if has_halves and is_half and (halves := one_shift(multiplier, shift, 0, 31)):
+    if has_halves and is_half and (halves := one_shift(multiplier, shift, 1, 31)):
         return "scale_i16", halves
     if wide == INT32:
         return "", None
-    if has_halves and (words := one_shift(multiplier, shift, 16, 47)):
-        return "scale_i32", words
+    if has_halves and (words := one_shift(multiplier, shift, 17, 47)):
+        return "scale_i32", (words[0] * 0x10001, words[1] - 16)
     parts = high_half(multiplier, shift)
     return ("mul_high", parts) if parts else ("", None)
 
@@ -88,18 +88,17 @@ def one_shift(
     multiplier, shift
         One number each, or one a channel; multipliers are 1 or more.
     least, most
-        The shift is more than ``least`` and at most ``most``; ``least`` of it are taken into the
-        multipliers.
+        Between which the shift must be.
 
     Returns
     -------
-    ``m * 2^(n + least)`` and ``s + n - least``; None if there are none.
+    ``m * 2^n`` and ``s + n``; None if there are none.
     """
-    common = max(int(shift.max()), least + 1)
+    common = max(int(shift.max()), least)
     scaled = multiplier << np.minimum(common - shift, 15)
     if common > most or scaled.max() >= 1 << 15:
         return None
-    return scaled << least, np.asarray(common - least)
+    return scaled, np.asarray(common)
 
 
 def high_half(multiplier: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
