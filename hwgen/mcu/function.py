@@ -151,6 +151,7 @@ class Function:
             weight_bytes=weights.bytes // granules if weights else 0,
             constant_bytes=self.constants_bytes,
             scratch_bytes=self.scratch_size,
+            core_bytes=self.scratch_bytes_a_core,
             **shape,
         )
 

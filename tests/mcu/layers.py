@@ -79,6 +79,7 @@ def conv(size: int, inputs: int, outputs: int, kernel: int, stride: int = 1, cor
         weight_bytes=4 * taps,
         constant_bytes=12 * outputs,
         scratch_bytes=cores * 4 * taps if kernel > 1 else 0,
+        core_bytes=4 * taps if kernel > 1 else 0,
         cycles_per_output=10 + taps // 3,
         cycles_per_pixel=150 + taps if kernel > 1 else 0,
         split="area",

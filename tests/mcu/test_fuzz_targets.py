@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +16,7 @@ from hwgen.errors import Unsupported
 from hwgen.ir import Graph
 from hwgen.mcu.build import CBuild
 from hwgen.mcu.emit import emit
-from hwgen.mcu.target import Target
+from hwgen.mcu.target import Target, find_target
 from tests.mcu.graphs import draw, network, samples
 from tests.mcu.planned import check_memory, cut_anywhere, decisions
 from tests.mcu.poisoned import Job, Program, run_poisoned_on_host
@@ -103,6 +104,43 @@ def test_bits_are_the_same(streams, tmp_path):
 @pytest.mark.parametrize("seed", range(1, 31))
 def test_bits_are_the_same_on_many_targets(seed, streams, tmp_path):
     check_batch(seed, tmp_path, 6, streams=streams)
+
+
+def check_advice(seed: int, folder: Path) -> int:
+    """What a refusal says would fit does, as far as that layer goes; how much it advised."""
+    rng = np.random.default_rng(seed)
+    gap8 = find_target("gap8")
+    graph = draw((rich, rich, heavy, network)[seed % 4], rng, "advised")
+    said = 0
+    for usable in (1024, 1500, 2200, 3500, 6000):
+        machine = replace(gap8, name="small_l1", l1=gap8.l1 - gap8.l1_usable + usable)
+        try:
+            emit(graph, folder, machine)
+            continue
+        except Unsupported as refusal:
+            where, _, text = str(refusal).partition(": its smallest tile")
+        (l1,), cores = re.findall(r"L1 larger by (\d+)", text), re.findall(r"most (\d+) core", text)
+        changed = [replace(machine, l1=machine.l1 + int(l1))]
+        for n in map(int, cores):  # with as much L1 beside their stacks
+            l1 = machine.l1 - (machine.cores - n) * machine.stack
+            changed.append(replace(machine, cores=n, l1=l1))
+        for machine in changed:
+            said += 1
+            try:
+                emit(graph, folder, machine)
+            except Unsupported as refusal:
+                assert not str(refusal).startswith(f"{where}:"), (text, str(refusal))
+    return said
+
+
+def test_what_would_fit_does(tmp_path):
+    assert sum(check_advice(seed, tmp_path) for seed in range(12)) > 10
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_what_would_fit_does_often(tmp_path):
+    assert sum(check_advice(seed, tmp_path) for seed in range(12, 200)) > 100
 
 
 WRONG = {

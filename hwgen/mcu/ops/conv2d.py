@@ -43,7 +43,10 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
         taps = height * width * depth
         pixels = 4
         if not is_direct:
-            pixels = block_pixels(blocks.column_bytes, function.target)
+            tile = window.kernel[0] * window.kernel[1] * depth + 2 * min(outputs, CHANNELS)
+            tile += CHANNELS * blocks.column_bytes * bits // 8
+            least = 2 * tile + 16 * outputs + 64  # twice, and constants and alignment
+            pixels = block_pixels(blocks.column_bytes, least, function.target)
             function.cut(cycles_per_pixel=180 + taps)
             function.scratch_bytes_a_core = pixels * blocks.column_bytes
         cycles = 10 + int(PIXELS[pixels] * taps)
@@ -72,9 +75,13 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
     }
 
 
-def block_pixels(column_bytes: int, target: Target) -> int:
-    """Pixels of a block: as many as leave most of L1 to the tiles, where there is an L1."""
+def block_pixels(column_bytes: int, tile_bytes: int, target: Target) -> int:
+    """Pixels of a block: as many as leave most of L1 to the tiles, where there is an L1.
+
+    ``tile_bytes`` is about what the smallest tile needs.
+    """
+    room = min(target.l1_usable * 2 // 5, target.l1_usable - tile_bytes)
     for pixels in PIXELS:
-        if 5 * target.cores * pixels * column_bytes <= 2 * target.l1_usable:
+        if target.cores * pixels * column_bytes <= room:
             return pixels
     return min(PIXELS) if target.is_tiled else max(PIXELS)

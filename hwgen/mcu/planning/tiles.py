@@ -83,6 +83,8 @@ class Work:
         Copied to fast memory once, when the layer starts.
     scratch_bytes
         Fast memory that the cores need beside the tiles, whatever the tiles are.
+    core_bytes
+        Of it, what every core has for itself.
     cycles_per_output, cycles_per_pixel
         Of one core, for an output element, and for every pixel of a tile beside its elements
         (such as the gathering of its window); only for estimates.
@@ -107,6 +109,7 @@ class Work:
     weight_bytes: int = 0
     constant_bytes: int = 0
     scratch_bytes: int = 0
+    core_bytes: int = 0
     cycles_per_output: int = 1
     cycles_per_pixel: int = 0
     axes: tuple[Literal["rows", "columns", "channels"], ...] = ("rows", "columns", "channels")

@@ -158,7 +158,7 @@ def _refusal(work: Work, least: Tiling, memory: Memory, where: str) -> str:
     if (inputs := _most_inputs(work, memory)) > 0:
         changes.append(f"at most {inputs} input channels instead of {work.inputs[0].channels}")
     if (cores := _most_cores(work, memory)) > 0:
-        changes.append(f"at most {cores} cores instead of {memory.cores}")
+        changes.append(f"at most {cores} core{'s' * (cores > 1)} instead of {memory.cores}")
     return (
         f"{where}: its smallest tile, {least.rows}x{least.columns}x{least.channels} outputs, needs "
         f"{least.l1_bytes} bytes of L1, of which {memory.l1} are free ({parts}); "
@@ -199,10 +199,10 @@ def _most_cores(work: Work, memory: Memory) -> int:
     """The most cores whose buffers leave room for a tile; 0 if there are none."""
 
     def fits(cores: int) -> bool:
-        scratch = -(-work.scratch_bytes * cores // memory.cores)
+        scratch = work.scratch_bytes - work.core_bytes * (memory.cores - cores)
         return smallest(replace(work, scratch_bytes=scratch)).l1_bytes <= memory.l1
 
-    return _most(fits, memory.cores - 1) if work.scratch_bytes else 0
+    return _most(fits, memory.cores - 1) if work.core_bytes else 0
 
 
 def _most(holds, limit: int) -> int:
