@@ -243,6 +243,19 @@ def test_a_model_that_fits_nowhere_is_refused_with_numbers(tmp_path):
         emit(graph, tmp_path, replace(gap8, name="no_l1", l1=gap8.l1 - gap8.l1_usable + 1024))
 
 
+def test_a_flat_memory_that_is_too_small_is_refused_with_numbers(tmp_path):
+    """Before anything is written, and not by the linker; a model that just fits is emitted."""
+    graph, flat = heavy(*WIDE), find_target("rv32imc")
+    with pytest.raises(Unsupported, match=r"needs \d+ bytes of memory") as refused:
+        emit(graph, tmp_path, replace(flat, name="small", l2=flat.stack + 4096))
+    assert not list(tmp_path.iterdir())
+    short = int(re.search(r"larger by (\d+) bytes", str(refused.value))[1])
+    fits = replace(flat, name="fits", l2=flat.stack + 4096 + short)
+    assert emit(graph, tmp_path, fits).constant_bytes <= fits.l2_usable
+    with pytest.raises(Unsupported, match="larger by 4 bytes"):
+        emit(graph, tmp_path, replace(fits, l2=fits.l2 - 4))
+
+
 @pytest.mark.parametrize("outputs", [16, 64, 100])
 def test_many_inputs_take_the_blocks_of_weights_that_fit(tmp_path, outputs):
     """Sixteen rows of 5500 bytes would not fit L1; four do, even twice."""

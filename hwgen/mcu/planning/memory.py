@@ -83,7 +83,23 @@ def assign(functions: Sequence[Function], program: Program) -> Memories:
         if function.scratch_size
     ]
     nothing = (None,) * len(functions)
-    return Memories(plan([*program.buffers(), *scratch]), nothing, nothing, 0)
+    arena = plan([*program.buffers(), *scratch])
+    _check_flat(functions, program, arena.size)
+    return Memories(arena, nothing, nothing, 0)
+
+
+def _check_flat(functions: Sequence[Function], program: Program, arena: int) -> None:
+    """Refuse what a single memory cannot hold, even without code."""
+    target = program.target
+    constants = sum(constant.bytes for function in functions for constant in function.constants)
+    lent = program.input.bytes + program.output.bytes
+    need, free = constants + arena + lent, target.l2_usable
+    if free and need > free:
+        raise Unsupported(
+            f"the model needs {need} bytes of memory (weights and other constants {constants}, "
+            f"activations {arena}, input and output {lent}), and target {target.name} has {free} "
+            f"free; what would fit: memory larger by {need - free} bytes, or weights of fewer bits"
+        )
 
 
 def memory_of(program: Program) -> Memory:
