@@ -113,7 +113,7 @@ def compile(
         print_checks(checks)
         print(f"0 of {sum(c['samples'] for c in checks)} outputs differ")
     else:
-        print("not verified (--no-verify)")
+        print(f"not verified{' (--no-verify)' * no_verify}")
 
 
 @cli.command()
@@ -195,6 +195,7 @@ def run(build: Path, where: str, samples: int | None, cores: int | None, sanitiz
     from .build import Build
     from .report.mcu import plan_table
     from .report.progress import Console
+    from .report.table import counted
     from .verification import compare, golden_inputs
 
     loaded = Build.load(build)
@@ -205,7 +206,8 @@ def run(build: Path, where: str, samples: int | None, cores: int | None, sanitiz
             raise click.UsageError("--sanitize goes with --on host")
         _run_on_core(loaded, where, cores, x, expected)
         return
-    with Console().step(f"running {len(x)} samples on {where}"):
+    how = " with sanitizers" if sanitize else ""
+    with Console().step(f"running {counted(len(x), 'sample')} on {where}{how}"):
         got = loaded.run(x, where, cores=cores, sanitize=sanitize)
     compare(loaded.graph, f"C on {where}", x, expected, got, _no_rerun)
     plan_table(loaded.c)
@@ -215,13 +217,14 @@ def run(build: Path, where: str, samples: int | None, cores: int | None, sanitiz
 def _run_on_core(loaded, engine: str, cores: int | None, x, expected) -> None:
     from .report.mcu import run_table
     from .report.progress import Console
+    from .report.table import counted
     from .sim.riscv import rtl
     from .verification import compare
 
     if engine in rtl.CORES and not rtl.is_built(engine):
         with Console().step(f"building the simulator of {engine}'s RTL, once"):
             rtl.program(engine)
-    with Console().step(f"running {len(x)} samples on {engine}") as progress:
+    with Console().step(f"running {counted(len(x), 'sample')} on {engine}") as progress:
         got, run = loaded.measure(x, engine, cores=cores, progress=progress)
     compare(loaded.graph, f"C on {engine}", x, expected, got, _no_rerun)
     run_table(loaded.c, run, engine)
@@ -251,6 +254,7 @@ def inspect(model: str) -> None:
     """
     from .build import Build
     from .loading import find_source, load
+    from .report.mcu import plan_table
     from .report.table import layer_table, print_checks, summary
 
     path = find_source(model)
@@ -259,10 +263,13 @@ def inspect(model: str) -> None:
     build = Build.load(path) if path.is_dir() else None
     layer_table(graph, build.schedules if build else {}, f"{graph.name}, graph {graph.hash[:16]}")
     if build:
+        options = build.manifest["options"]
+        if options.get("target") != "verilog" and options.get("mcu", "host") != "host":
+            plan_table(build.c)
         print("\n".join(summary(build)))
         print_checks(build.manifest["checks"])
-        for name in build.damage():
-            print(f"changed since it was built: {name}")
+        for text in _damage(build):
+            print(text)
 
 
 @cli.command()
@@ -361,8 +368,17 @@ def _no_rerun(part, x):
 
 
 def _warn_of_damage(build) -> None:
-    for name in build.damage():
-        print(f"warning: {build.folder / name} has changed since it was built", file=sys.stderr)
+    for text in _damage(build):
+        print(f"warning: {text}", file=sys.stderr)
+
+
+def _damage(build) -> list[str]:
+    """What is not as it was built, in words."""
+    paths = [build.folder / name for name in build.damage()]
+    return [
+        f"{path} {'has changed' if path.exists() else 'is missing'} since it was built"
+        for path in paths
+    ]
 
 
 class _Stopped(BaseException):
@@ -411,6 +427,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         code = 141
+    except OSError as error:  # such as a full disk
+        print(f"error: {error}", file=sys.stderr)
+        code = 2
     sys.exit(code)
 
 

@@ -17,6 +17,7 @@ from .ir.schedule import Schedule
 from .ir.serialize import save_graph
 from .loading import find_source, load
 from .mcu.target import find_target
+from .mcu.target_file import bundled_targets
 from .passes.pipeline import run_passes
 from .passes.schedule import best_cycles, parse_schedule, schedule
 from .report.progress import Silent
@@ -84,8 +85,7 @@ def compile(
         Something in the input or the options cannot be met; nothing is written.
     """
     reporter = reporter or Silent()
-    if target not in TARGETS:
-        raise InvalidInput(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+    _check_target(target, mcu)
     out = Path(out)
     cycles = _whole(cycles)
     if schedules is not None and not isinstance(schedules, Mapping):
@@ -139,6 +139,17 @@ def compile(
             checks=[{"form": c.form, "samples": c.samples, "differ": c.differ} for c in checks],
         )
     return Build.load(out)
+
+
+def _check_target(target: str, mcu: str | Path) -> None:
+    if target not in TARGETS:
+        known = ", ".join(TARGETS)
+        meant = (
+            f"; the C is for {target} with --mcu {target}" if target in bundled_targets() else ""
+        )
+        raise InvalidInput(f"target must be one of {known}, not {target!r}{meant}")
+    if target == "verilog" and str(mcu) != "host":
+        raise InvalidInput(f"mcu {str(mcu)!r} says what C is for, and needs target c or all")
 
 
 def _whole(cycles) -> int | None:
@@ -269,36 +280,36 @@ def _emit_c(graph, folder, machine, x, expected, verify, reporter) -> list[Check
         scratch = Path(name)
         try:
             find_host_compiler()
-        except MissingTool:
-            return []
-        with reporter.step(f"running {len(x)} samples in C on this machine"):
-            got = run_on_host(build, x, sanitize=True)
-            rerun = c_runner(scratch, machine)
-            checks.append(compare(graph, "C (host)", x, expected, got, rerun))
+            with reporter.step(f"running {len(x)} samples in C on this machine"):
+                got = run_on_host(build, x, sanitize=True)
+                rerun = c_runner(scratch, machine)
+                checks.append(compare(graph, "C (host)", x, expected, got, rerun))
+        except MissingTool as error:
+            reporter.note(f"not run on this machine: {error}")
         if machine.simulators:
             checks += _check_on_iss(graph, build, machine, x, expected, scratch, reporter)
     return checks
 
 
 def _check_on_iss(graph, build, machine, x, expected, scratch, reporter) -> list[Check]:
-    """The same on the instruction-set simulator, if the cross compiler is here."""
+    """The same on the instruction-set simulator, if what it needs is here."""
     from .mcu.toolchain.cross import find_cross_compiler
     from .sim.riscv.models import run_on_core
 
+    macs = sum(layer.macs for layer in build.layers)
+    count = max(1, min(len(x), SIMULATED_MACS // max(1, macs)))
+
+    def rerun(part: Graph, x: np.ndarray) -> np.ndarray:
+        from .mcu.emit import emit
+
+        return run_on_core(emit(part, scratch / f"{part.output}_iss", machine), x)[0]
+
     try:
         find_cross_compiler(machine)
+        with reporter.step(f"running {count} samples on the instruction-set simulator"):
+            got, _ = run_on_core(build, x[:count])
     except MissingTool as error:
         reporter.note(f"not run on the instruction-set simulator: {error}")
         return []
-    macs = sum(layer.macs for layer in build.layers)
-    count = max(1, min(len(x), SIMULATED_MACS // max(1, macs)))
-    with reporter.step(f"running {count} samples on the instruction-set simulator"):
-        got, _ = run_on_core(build, x[:count])
-
-        def rerun(part: Graph, x: np.ndarray) -> np.ndarray:
-            from .mcu.emit import emit
-
-            return run_on_core(emit(part, scratch / f"{part.output}_iss", machine), x)[0]
-
-        form = f"C ({machine.name}, iss)"
-        return [compare(graph, form, x[:count], expected[:count], got, rerun)]
+    form = f"C ({machine.name}, iss)"
+    return [compare(graph, form, x[:count], expected[:count], got, rerun)]

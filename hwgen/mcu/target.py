@@ -339,7 +339,7 @@ def describe_targets() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     -------
     Titles of the columns, and one row a target.
     """
-    titles = ("target", "isa", "cores", "L1", "L2", "L3", "runs on", "")
+    titles = ("target", "isa", "cores", "L1", "L2", "L3", "runs on", "summary")
     targets = [find_target(name) for name in bundled_targets()]
     return titles, [
         (

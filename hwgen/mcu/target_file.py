@@ -226,5 +226,6 @@ def _value(value: object) -> str:
 
 
 def _suggestion(key: str) -> str:
-    near = difflib.get_close_matches(key, KEYS, 1)
+    tables = (key.rpartition(".")[0] for key in KEYS)
+    near = difflib.get_close_matches(key, (*KEYS, *filter(None, tables)), 1)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(KEYS)}"

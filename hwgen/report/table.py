@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..build import Build
@@ -9,29 +10,99 @@ from ..ir.graph import Graph, Node
 from ..ir.op import Cost
 from ..ir.schedule import Schedule
 
-__all__ = ["layer_table", "print_checks", "print_table", "summary"]
+__all__ = ["counted", "digits", "layer_table", "print_checks", "print_table", "summary"]
+
+
+WIDTH = 140  # of tables where nothing says how wide they may be
+NARROW, UNBROKEN = 16, 40  # characters that a column of text keeps, and of a word that it keeps
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on standard output; columns whose values are numbers are aligned right."""
-    from rich.console import Console
-    from rich.table import Table
+    """A table on standard output; columns whose values are numbers are aligned right.
 
-    rows = [list(map(_text, row)) for row in rows]
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for k, column in enumerate(columns):
-        numeric = rows and all(_is_number(row[k]) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
+    Where it is too wide, text is wrapped; numbers never are. If that is not enough, it is printed
+    in parts one below the other, each beginning with the first column.
+    """
+    from rich.console import Console
+
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 140
-    console.print(table)
+    if not (console.is_terminal or os.environ.get("COLUMNS", "").isdigit()):
+        console.width = WIDTH
+    rows = [list(map(_text, row)) for row in rows]
+    made = [_Column(name, [row[k] for row in rows]) for k, name in enumerate(columns)]
+    for part in _parts(made, console.width):
+        console.print(_table(title, part, console.width))
+        title = ""
+
+
+class _Column:
+    """A column's texts, and how wide it is at most and at least."""
+
+    def __init__(self, name: str, cells: Sequence[str]) -> None:
+        self.name = name
+        self.cells = cells
+        self.numeric = any(cells) and all(map(_is_number, cells))
+        from rich.cells import cell_len
+
+        words = [word for text in (*cells, name) for word in text.split()]
+        longest = max(map(cell_len, cells), default=0)
+        word = min(max(map(cell_len, words), default=0), UNBROKEN)
+        self.width = max(longest, cell_len(name))
+        self.least = max(longest if self.numeric else min(longest, NARROW), word)
+
+
+def _frame(columns: Sequence[_Column]) -> int:
+    return 3 * len(columns) + 1
+
+
+def _parts(columns: Sequence[_Column], width: int) -> list[list[_Column]]:
+    """The columns, in parts of which each has a table that fits ``width`` if any can."""
+    if _frame(columns) + sum(c.least for c in columns) <= width:
+        return [list(columns)]
+    first, *rest = columns
+    parts = [[first]]
+    for column in rest:
+        wider = [*parts[-1], column]
+        if len(wider) > 2 and _frame(wider) + sum(c.width for c in wider) > width:
+            wider = [first, column]
+            parts.append(wider)
+        parts[-1] = wider
+    return parts
+
+
+def _table(title: str, columns: Sequence[_Column], width: int):
+    from rich.table import Table
+    from rich.text import Text
+
+    widths = [c.width for c in columns]
+    excess = _frame(columns) + sum(widths) - width
+    while excess > 0:  # from the column that gives most
+        k = max(range(len(columns)), key=lambda k: widths[k] - columns[k].least)
+        if widths[k] <= columns[k].least:
+            break
+        widths[k] -= 1
+        excess -= 1
+    table = Table(title=Text(title) if title else None, title_justify="left", title_style="bold")
+    for column, size in zip(columns, widths, strict=True):
+        justify = "right" if column.numeric else "left"
+        table.add_column(Text(column.name), justify=justify, width=size, overflow="fold")
+    for row in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*map(Text, row))  # names may look like rich's markup
+    return table
+
+
+def digits(value: int) -> str:
+    """A whole number as tables and notes show it, in groups of three digits."""
+    return f"{value:,}".replace(",", " ")
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things, such as ``1 core`` and ``8 cores``."""
+    return f"{digits(number)} {what}{'s' * (number != 1)}"
 
 
 def _text(value: object) -> str:
-    return f"{value:,}".replace(",", " ") if isinstance(value, int) else str(value)
+    return digits(value) if isinstance(value, int) else str(value)
 
 
 def _is_number(text: str) -> bool:
@@ -57,15 +128,24 @@ def _cost(node: Node, graph: Graph, schedules: Mapping[str, Schedule]) -> Cost:
 
 
 def layer_table(graph: Graph, schedules: Mapping[str, Schedule], title: str) -> None:
-    """One row a layer: op, shape, bits, schedule, cycles, multiplications, weight bits; then totals."""
+    """One row a layer: op, shape, bits, schedule, cycles, multiplications, weight bits; then totals.
+
+    Schedule and cycles are those of hardware, and left out where there is none.
+    """
+    titles = ["layer", "op", "output", "bits", "products", "weight bits"]
     rows: list[list[object]] = []
     total = Cost()
     slowest = 0
+
+    def add(row: list[object], schedule: object, cycles: object) -> None:
+        rows.append([*row[:4], schedule, cycles, *row[4:]] if schedules else row)
+
+    if schedules:
+        titles[4:4] = ["schedule", "cycles"]
     for node in graph.nodes:
+        name = node.layer or node.name
         if node.op.name == "input":
-            rows.append(
-                [node.layer or node.name, "input", _shape(node), node.type.element, *"----"]
-            )
+            add([name, "input", _shape(node), node.type.element, "-", "-"], "-", "-")
             continue
         cost = _cost(node, graph, schedules)
         total = Cost(
@@ -73,25 +153,11 @@ def layer_table(graph: Graph, schedules: Mapping[str, Schedule], title: str) -> 
             weight_bits=total.weight_bits + cost.weight_bits,
         )
         slowest = max(slowest, cost.cycles)
-        rows.append(
-            [
-                node.layer or node.name,
-                node.op.name,
-                _shape(node),
-                _bits(node, graph),
-                schedules.get(node.name, "-"),
-                cost.cycles if schedules else "-",
-                cost.multiplications,
-                cost.weight_bits,
-            ]
-        )
-    last = slowest if schedules else "-"
-    rows.append(["total", "", "", "", "", last, total.multiplications, total.weight_bits])
-    print_table(
-        title,
-        ("layer", "op", "output", "bits", "schedule", "cycles", "products", "weight bits"),
-        rows,
-    )
+        row = [name, node.op.name, _shape(node), _bits(node, graph)]
+        row += [cost.multiplications, cost.weight_bits]
+        add(row, schedules.get(node.name, "-"), cost.cycles)
+    add(["total", "", "", "", total.multiplications, total.weight_bits], "", slowest)
+    print_table(title, titles, rows)
 
 
 def _shape(node: Node) -> str:
@@ -106,13 +172,13 @@ def summary(build: Build) -> list[str]:
         d = build.design
         lines.append(
             f"Verilog  {build.folder / 'verilog'}: {len(d.sources)} modules, top {d.top}; "
-            f"interval {d.interval} cycles a frame, latency {d.latency} cycles"
+            f"interval {digits(d.interval)} cycles a frame, latency {digits(d.latency)} cycles"
         )
     if target != "verilog":
         c = build.c
         lines.append(
             f"C        {build.folder / 'c'}: {c.entry}() in {c.header.name}; "
-            f"arena {c.arena_bytes} bytes, constants {c.constant_bytes} bytes"
+            f"arena {digits(c.arena_bytes)} bytes, constants {digits(c.constant_bytes)} bytes"
         )
     return lines
 

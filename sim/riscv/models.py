@@ -147,7 +147,8 @@ def machine_for(target: Target, isa: str, cores: int | None = None) -> Machine:
     if cores is None:
         cores = target.cores if target.is_tiled else 1
     if not 1 <= cores <= target.cores:
-        raise InvalidInput(f"target {target.name} has 1 to {target.cores} cores, not {cores}")
+        known = "1 core" if target.cores == 1 else f"1 to {target.cores} cores"
+        raise InvalidInput(f"target {target.name} has {known}, not {cores}")
     dma = target.dma or Dma()
     return Machine(
         isa="rv32imc" if isa == "plain" else isa,

@@ -44,6 +44,7 @@ def graph_file(tmp_path: Path) -> Path:
 def hwgen(monkeypatch, capsys, tmp_path):
     """Call ``hwgen ARGS`` in ``tmp_path``: gives exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)  # of the terminal that the tests run in
 
     def call(*arguments) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["hwgen", *map(str, arguments)])

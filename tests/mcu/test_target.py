@@ -167,6 +167,10 @@ BAD = {
     ),
     "far from every key": ("zzzz = 1", "unknown key 'zzzz'; known are summary, extends, isa,"),
     "unknown table": ("[zzzz]\na = 1", "unknown key 'zzzz'"),
+    "nearly a table": (
+        'extends = "gap8"\n[memry]\nl1 = 65536',
+        "unknown key 'memry'; did you mean 'memory'?",
+    ),
     "no table": ("memory = 3", r"memory must be a table, [memory], not 3"),
     "wrong type": (
         'extends = "gap8"\ncores = "8"',

@@ -176,16 +176,14 @@ def test_what_an_engine_does_not_run(toy, tmp_path):
     for target, engine, known in (
         ("gap8", "cv32e40p", "iss, cv32e41p"),
         ("rv32imc", "cv32e41p", "iss, cv32e40p"),
-        ("host", "iss", "no simulator"),
+        ("host", "iss", "host"),
         ("gap8", "spike", "iss, cv32e41p"),
     ):
         build = dataclasses.replace(toy(f"{target}-{engine}"), target=target)
         with pytest.raises(Unsupported) as error:
             run_on_core(build, samples(1), engine)
-        assert str(error.value) == (
-            f"code for target {target} runs on {known}, not on {engine!r}; emit it for another "
-            f"target"
-        )
+        message = f"code for target {target} runs on {known}, not on {engine!r}; "
+        assert str(error.value).startswith(message)
 
 
 def test_teams_that_a_target_does_not_have(toy):

@@ -50,10 +50,10 @@ def engine_isa(target: Target, engine: str) -> str:
         The engine does not run the target's code.
     """
     if engine not in target.simulators:
-        known = ", ".join(target.simulators) or "no simulator"
+        where = f"code for target {target.name} runs on {', '.join(target.simulators) or 'host'}"
         raise Unsupported(
-            f"code for target {target.name} runs on {known}, not on {engine!r}; "
-            f"emit it for another target"
+            f"{where}, not on {engine!r}; 'hwgen compile ... --mcu TARGET' writes it for another "
+            f"target, and 'hwgen targets' shows what runs where"
         )
     return target.isa if target.isa == "plain" else ENGINE_ISA[engine] or target.isa
 
