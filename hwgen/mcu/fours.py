@@ -168,10 +168,13 @@ def _word(function: Function, steps: Sequence[Step]) -> str:
         return ""
     text = "hwgen_load(x + i)"
     kind = "s8" if x.ctype.signed else "u8"
+    least, most = (-128, 127) if x.ctype.signed else (0, 255)
     for step in steps:
         if not isinstance(step.node.op, Clip):
             return ""
         for name, bound in (("max", step.values["lo"]), ("min", step.values["hi"])):
             if bound is not None:
+                if not least <= bound <= most:  # it is no such byte
+                    return ""
                 text = f"hwgen_{name}_{kind}({text}, {(bound & 0xFF) * 0x01010101:#010x})"
     return text
