@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ from hwgen.mcu.emit import emit
 from hwgen.mcu.target import find_target
 from hwgen.mcu.templates import read_kernel
 from hwgen.mcu.toolchain.compiler import find_host_compiler
+from hwgen.mcu.toolchain.cross import compile_source
+from hwgen.mcu.toolchain.elf import function_sizes
 
 PROJECT = """\
 cmake_minimum_required(VERSION 3.12)
@@ -99,7 +102,7 @@ def test_cmake_alone_tests_golden_vectors(deep, tmp_path):
 def test_cmake_refuses(small, tmp_path):
     build = emit(small, tmp_path, "gap8")
     done = cmake("-S", build.folder, "-B", tmp_path / "a", "-DHWGEN_ISA=avx")
-    assert "HWGEN_ISA must be plain, xpulpv2, greenwaves, not 'avx'" in done.stderr
+    assert "HWGEN_ISA must be one of plain, xpulpv2, greenwaves, not 'avx'" in done.stderr
     done = cmake("-S", build.folder, "-B", tmp_path / "b", f"-DHWGEN_PORT={tmp_path}")
     assert "HWGEN_PORT must be a folder with hwgen_port.h" in done.stderr
 
@@ -138,3 +141,15 @@ def test_own_port_comes_along(small, tmp_path):
         assert cmake(*step).returncode == 0
     names = subprocess.run(["ar", "t", where / "libhwgen_small.a"], capture_output=True, text=True)
     assert "team.c.o" in names.stdout
+
+
+@pytest.mark.parametrize("target", ["cv32e40p", "gap8"])
+def test_one_core_without_an_operating_system_takes_the_plain_port(small, tmp_path, target):
+    """A chip with a single core, and a compiler without a C library, needs no port of its own."""
+    if importlib.util.find_spec("ziglang") is None:
+        pytest.skip("needs pip install ziglang")
+    build = emit(small, tmp_path, target)
+    path = tmp_path / "small.o"
+    options = ("-O2", "-nostdlibinc", "-Iports/host")
+    compile_source(find_target(target), "small.c", path, build.folder, options=options)
+    assert "small_run" in function_sizes(path.read_bytes())

@@ -1,13 +1,12 @@
 /*
- * A team of one core on any machine with a C library: transfers are plain copies, complete at
- * once, so that code for a cluster with a DMA engine runs (and is watched by sanitizers) here.
+ * A team of one core on any machine: transfers are plain copies, complete at once, so that code
+ * for a cluster with a DMA engine runs (and is watched by sanitizers) here.
  */
 #ifndef HWGEN_PORT_H
 #define HWGEN_PORT_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 /* Memories that a variable lies in elsewhere; here all are one. */
 #define HWGEN_L1
@@ -35,6 +34,13 @@ static inline void hwgen_fork(void (*function)(void *), void *argument)
     function(argument);
 }
 
+static inline void hwgen_copy_bytes(void *to, const void *from, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        ((unsigned char *)to)[i] = ((const unsigned char *)from)[i];
+    }
+}
+
 /*
  * Copies `lines` lines of `length` bytes, `l2_stride` bytes apart in L2 and without gaps in L1;
  * returns a ticket.
@@ -43,7 +49,8 @@ static inline unsigned hwgen_dma_in(void *l1, const void *l2, uint32_t length, u
                                     uint32_t l2_stride)
 {
     for (size_t i = 0; i < lines; i++) {
-        memcpy((unsigned char *)l1 + i * length, (const unsigned char *)l2 + i * l2_stride, length);
+        hwgen_copy_bytes((unsigned char *)l1 + i * length,
+                         (const unsigned char *)l2 + i * l2_stride, length);
     }
     return 0;
 }
@@ -52,7 +59,8 @@ static inline unsigned hwgen_dma_out(void *l2, const void *l1, uint32_t length, 
                                      uint32_t l2_stride)
 {
     for (size_t i = 0; i < lines; i++) {
-        memcpy((unsigned char *)l2 + i * l2_stride, (const unsigned char *)l1 + i * length, length);
+        hwgen_copy_bytes((unsigned char *)l2 + i * l2_stride,
+                         (const unsigned char *)l1 + i * length, length);
     }
     return 0;
 }
@@ -70,7 +78,7 @@ extern const unsigned char *hwgen_ram;
 /* Copies bytes at an address of external memory into L2; returns a ticket. */
 static inline unsigned hwgen_l3_read(void *l2, uint32_t l3, uint32_t bytes)
 {
-    memcpy(l2, hwgen_ram + l3, bytes);
+    hwgen_copy_bytes(l2, hwgen_ram + l3, bytes);
     return 0;
 }
 
