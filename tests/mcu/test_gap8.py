@@ -133,7 +133,7 @@ def test_weights_in_external_memory(deep, tmp_path, form):
 def test_makefile_of_the_sdk(small, tmp_path):
     """What the SDK's rules are given: sources that exist, the arm, the port."""
     made = emit(small, tmp_path, "gap8")
-    command = ["make", "-f", "gap.mk"]
+    command = ["make", "--no-print-directory", "-f", "gap.mk"]
     done = subprocess.run(command, cwd=made.folder, capture_output=True, text=True)
     assert "source the configuration of your board in the GAP SDK first" in done.stderr
     (tmp_path / "pmsis_rules.mk").write_text(
