@@ -126,10 +126,13 @@ def _layer(name: str, random: np.random.Generator) -> Graph:
 
 
 def _requantize(graph: Graph, random: np.random.Generator) -> Requantize:
-    """To int8, of which a few outputs leave the interval; of products, one factor a channel."""
+    """To int8, of which a few outputs leave the interval; of products, one factor a channel.
+
+    Factors have 15 bits at most, as those that hwgen's own quantization finds.
+    """
     sums = graph.run(_draw(graph.input_type, 8, random))
     scale = 127 / (2.5 * sums.std())
-    shift = 14 - math.floor(math.log2(scale))
+    shift = 13 - math.floor(math.log2(scale))
     count = sums.shape[-1] if _products(graph) else ()
     factors = np.rint(scale * 2**shift * random.uniform(0.7, 1.3, count)).astype(np.int64)
     return Requantize(Constant(factors), Constant(shift), -128, 127)
