@@ -153,3 +153,50 @@ def test_one_core_without_an_operating_system_takes_the_plain_port(small, tmp_pa
     options = ("-O2", "-nostdlibinc", "-Iports/host")
     compile_source(find_target(target), "small.c", path, build.folder, options=options)
     assert "small_run" in function_sizes(path.read_bytes())
+
+
+PORT_HEADER = """\
+#ifndef HWGEN_PORT_H
+#define HWGEN_PORT_H
+#include <stdint.h>
+int hwgen_core(void);
+int hwgen_cores(void);
+void hwgen_barrier(void);
+void hwgen_fork(void (*function)(void *), void *argument);
+unsigned hwgen_dma_in(void *l1, const void *l2, uint32_t length, uint32_t lines, uint32_t stride);
+unsigned hwgen_dma_out(void *l2, const void *l1, uint32_t length, uint32_t lines, uint32_t stride);
+void hwgen_dma_wait(unsigned ticket);
+void hwgen_mark(int id);
+#endif
+"""
+PORT_SOURCE = """\
+#include "hwgen_port.h"
+int hwgen_core(void) { return 0; }
+int hwgen_cores(void) { return 1; }
+void hwgen_barrier(void) {}
+void hwgen_fork(void (*function)(void *), void *argument) { function(argument); }
+void hwgen_mark(int id) { (void)id; }
+"""
+
+
+def test_make_takes_options_and_ports(small, tmp_path):
+    """Whatever was built before; and a port may be C files too."""
+    if not shutil.which("make"):
+        pytest.skip("no make here")
+    build = emit(small, tmp_path, "cv32e40p")
+    port = build.folder / "my_port"
+    port.mkdir()
+    (port / "hwgen_port.h").write_text(PORT_HEADER)
+    (port / "port.c").write_text(PORT_SOURCE)
+    for arguments, said in (
+        ((), "-O2 "),
+        (("SANITIZE=1",), "-fsanitize=address,undefined"),
+        (("CFLAGS=-O1",), "-O1 -std=c11"),
+        (("PORT=my_port",), "my_port/port.c"),
+    ):
+        done = subprocess.run(
+            ["make", "test", *arguments], cwd=build.folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
+        assert done.stdout.endswith("small: 0 of 8 samples differ\n")
