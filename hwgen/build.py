@@ -231,13 +231,24 @@ class Build:
             ``host``: this machine. ``iss``: the instruction-set simulator. ``cv32e40p``,
             ``cv32e41p``: the RTL of such a core under Verilator.
         cores
-            Of a simulated team, see :func:`hwgen.sim.riscv.models.run_on_core`.
+            Of a simulated team, 1 to the target's; by default all that have an L1, else one.
         sanitize
             On the host: with the address and undefined behaviour sanitizers.
 
         Returns
         -------
         int64 array of shape (batch, *output shape): equal to ``graph.run(x)``.
+
+        Raises
+        ------
+        InvalidInput
+            Samples, cores or options are not legal.
+        Unsupported
+            There is no such engine, or it does not run the code of this build's target.
+        MissingTool
+            A compiler or a simulator is not here; the message says how to get it.
+        RunFailed, CoreTrap
+            The program stopped with an error.
         """
         if on == "host":
             from .mcu.toolchain.host import run_on_host
@@ -247,6 +258,8 @@ class Build:
             x = self.graph.check_input(x)
             y = run_on_host(self.c, x, sanitize=sanitize)
         else:
+            if sanitize:
+                raise InvalidInput(f"sanitizers watch C on the host, not on {on!r}")
             y, _ = self.measure(x, on, cores=cores)
         return y.reshape(len(x), *self.graph.output_type.shape)
 
@@ -260,16 +273,29 @@ class Build:
     ) -> tuple[np.ndarray, CoreRun]:
         """Like :meth:`run` on a simulated core, with its cycles, layer by layer.
 
+        Instruction fetch is ideal in all of them.
+
+        Parameters
+        ----------
+        x, on, cores
+            As of :meth:`run`.
+        progress
+            Called now and then with the samples that are done, and all.
+
         Returns
         -------
-        The outputs, and the run: :func:`hwgen.sim.riscv.models.layer_times` and ``inferences``
-        read it.
+        The outputs, and the run: :func:`hwgen.sim.riscv.models.inferences` gives the cycles and
+        instructions of every inference, ``layer_times(run, len(build.c.layers))`` those of every
+        layer in the last one.
         """
         from .sim.riscv import ENGINES
         from .sim.riscv.models import run_on_core
 
         if on not in ENGINES:
-            raise Unsupported(f"C code runs on one of host, {', '.join(ENGINES)}, not on {on!r}")
+            known = ", ".join(ENGINES)
+            if on == "host":
+                raise Unsupported(f"cycles are those of a core: measure on one of {known}")
+            raise Unsupported(f"C code runs on one of host, {known}, not on {on!r}")
         x = self.graph.check_input(x)
         y, run = run_on_core(self.c, x, on, cores, profile=True, progress=progress)
         return y.reshape(len(x), *self.graph.output_type.shape), run

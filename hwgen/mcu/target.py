@@ -177,7 +177,7 @@ class Target:
         )
 
 
-def find_target(name: str) -> Target:
+def find_target(name: str | os.PathLike[str]) -> Target:
     """The target called ``name``, or that of a user's own file.
 
     Parameters
@@ -193,6 +193,10 @@ def find_target(name: str) -> Target:
     InvalidInput
         The file is missing, or what it says is wrong; the message says where and what is allowed.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise InvalidInput(
+            f"a target must be a name or the path of a file, found {type(name).__name__}"
+        )
     name = os.fspath(name)
     separators = [os.sep, *([os.altsep] if os.altsep else [])]
     if name.endswith(".toml") or any(s in name for s in separators):

@@ -146,13 +146,13 @@ def machine_for(target: Target, isa: str, cores: int | None = None) -> Machine:
     """
     if cores is None:
         cores = target.cores if target.is_tiled else 1
-    if not 1 <= cores <= target.cores:
+    if not isinstance(cores, int | np.integer) or not 1 <= cores <= target.cores:
         known = "1 core" if target.cores == 1 else f"1 to {target.cores} cores"
-        raise InvalidInput(f"target {target.name} has {known}, not {cores}")
+        raise InvalidInput(f"target {target.name} has {known}, not {cores!r}")
     dma = target.dma or Dma()
     return Machine(
         isa="rv32imc" if isa == "plain" else isa,
-        cores=cores,
+        cores=int(cores),
         l1_bytes=target.l1,
         l2_bytes=target.l2,
         l3_bytes=target.l3,
