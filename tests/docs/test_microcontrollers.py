@@ -34,6 +34,14 @@ def test_commands(tmp_path, monkeypatch):
     assert "instruction fetch is ideal" in result.output
 
 
+def test_python(tmp_path, monkeypatch):
+    if importlib.util.find_spec("ziglang") is None:
+        pytest.skip("no cross compiler here")
+    monkeypatch.chdir(tmp_path)
+    block = re.search(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)[1]
+    exec(compile(block, "microcontrollers.md", "exec"), {})
+
+
 def test_targets():
     rows = dict(re.findall(r"^\| `(\w+)` \| (?:up to )?(\d+) \|", TEXT, re.MULTILINE))
     assert rows == {name: str(find_target(name).cores) for name in bundled_targets()}
