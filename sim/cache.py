@@ -25,8 +25,8 @@ SIZE_LIMIT = 1 << 30  # bytes in all
 SAFE_AGE = 3600.0  # seconds for which nothing that was used is removed
 
 
-def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/hwgen``, or ``~/.cache/hwgen``.
+def cache_folder(kind: str = "") -> Path:
+    """The folder ``kind`` of ``$XDG_CACHE_HOME/hwgen``, or of ``~/.cache/hwgen``.
 
     Where it cannot be written: a folder that this process removes at its end, with a warning.
     """
@@ -35,14 +35,14 @@ def cache_folder() -> Path:
         if not base.is_absolute():  # says nothing, by the XDG specification
             base = Path.home() / ".cache"
     except RuntimeError as error:  # a user without a home
-        return _makeshift(str(error))
-    folder = base / "hwgen"
+        return _makeshift(str(error)) / kind
+    folder = base / "hwgen" / kind
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        return _makeshift(f"{folder} cannot be written: {error.strerror}")
+        return _makeshift(f"{folder} cannot be written: {error.strerror}") / kind
     if not os.access(folder, os.W_OK | os.X_OK):
-        return _makeshift(f"{folder} cannot be written: permission denied")
+        return _makeshift(f"{folder} cannot be written: permission denied") / kind
     return folder
 
 
@@ -74,7 +74,7 @@ def build_once(kind: str, key: str, build: Callable[[Path], None]) -> Path:
 
     A folder appears complete or not at all, also when processes race or are stopped.
     """
-    home = cache_folder() / kind
+    home = cache_folder(kind)
     target = home / key
     with contextlib.suppress(OSError):
         os.utime(target)  # marks it as used

@@ -194,9 +194,8 @@ def test_make_takes_options_and_ports(small, tmp_path):
         (("CFLAGS=-O1",), "-O1 -std=c11"),
         (("PORT=my_port",), "my_port/port.c"),
     ):
-        done = subprocess.run(
-            ["make", "test", *arguments], cwd=build.folder, capture_output=True, text=True
-        )
+        command = ["make", "--no-print-directory", "test", *arguments]
+        done = subprocess.run(command, cwd=build.folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert said in done.stdout
         assert done.stdout.endswith("small: 0 of 8 samples differ\n")

@@ -91,3 +91,13 @@ def test_a_relative_cache_folder_says_nothing(
         monkeypatch.setenv("XDG_CACHE_HOME", value)
         assert cache.cache_folder() == tmp_path / "home" / ".cache" / "hwgen"
     assert [p.name for p in tmp_path.iterdir()] == ["home"]
+
+
+def test_a_part_of_the_cache_that_cannot_be_written(home: Path) -> None:
+    """Such as one that another user has made."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "kind").write_text("")
+    with pytest.warns(UserWarning, match="kind cannot be written"):
+        folder = cache.build_once("kind", "key", lambda f: (f / "x").write_text("made"))
+    assert (folder / "x").read_text() == "made"
+    assert cache.build_once("other", "key", lambda f: None).is_relative_to(home)

@@ -80,7 +80,7 @@ class CrossCompiler:
 
         kept = {
             "ZIG_LOCAL_CACHE_DIR": folder.absolute() / "zig-cache",
-            "ZIG_GLOBAL_CACHE_DIR": cache_folder() / "zig",
+            "ZIG_GLOBAL_CACHE_DIR": cache_folder("zig"),
         }
         return {**{name: str(path) for name, path in kept.items()}, **os.environ}
 
