@@ -85,7 +85,6 @@ def compile(
       hwgen compile model.pt -o build/m --cycles 2000 --schedule fc1=folded:4x16
     """
     from .compiler import compile as compile_model
-    from .report.mcu import plan_table
     from .report.progress import Console
     from .report.table import layer_table, print_checks, summary
 
@@ -105,12 +104,10 @@ def compile(
         reporter=reporter,
     )
     layer_table(build.graph, build.schedules, f"{build.graph.name}, graph {build.graph.hash[:16]}")
-    if target != "verilog" and mcu != "host":
-        plan_table(build.c)
     print("\n".join(summary(build)))
     checks = build.manifest["checks"]
+    print_checks(build.manifest)
     if checks:
-        print_checks(checks)
         print(f"0 of {sum(c['samples'] for c in checks)} outputs differ")
     else:
         print(f"not verified{' (--no-verify)' * no_verify}")
@@ -175,7 +172,11 @@ def simulate(
     help="host (this machine), iss (instruction-set simulator), cv32e40p or cv32e41p (core RTL).",
 )
 @click.option("--samples", type=int, help="How many of the golden vectors (random ones beyond).")
-@click.option("--cores", type=int, help="Of the simulated team [default: all that have an L1].")
+@click.option(
+    "--cores",
+    type=int,
+    help="Simulated cores [default: all of a target with L1, one of any other].",
+)
 @click.option(
     "--sanitize", is_flag=True, help="On the host: address and undefined behaviour sanitizers."
 )
@@ -233,7 +234,14 @@ def _run_on_core(loaded, engine: str, cores: int | None, x, expected) -> None:
 
 @cli.command()
 def targets() -> None:
-    """Show what C can be emitted for, and which simulators run it."""
+    """Show what C can be emitted for, and which simulators run it.
+
+    \b
+    Examples:
+      hwgen targets
+      hwgen compile model.pt --target c --mcu gap8
+      hwgen compile model.pt --target c --mcu my_board.toml
+    """
     from .mcu.target import describe_targets
     from .report.table import print_table
 
@@ -267,7 +275,7 @@ def inspect(model: str) -> None:
         if options.get("target") != "verilog" and options.get("mcu", "host") != "host":
             plan_table(build.c)
         print("\n".join(summary(build)))
-        print_checks(build.manifest["checks"])
+        print_checks(build.manifest)
         for text in _damage(build):
             print(text)
 

@@ -96,6 +96,7 @@ def compile(
     if verify and target != "c":
         simulator = _usable_engine(simulator)
     checks: list[Check] = []
+    skipped: dict[str, str] = {}
     with reporter.step("reading the network"):
         original = _read(source)
         check_destination(out, original.name, force)
@@ -125,7 +126,7 @@ def compile(
                     _check_verilog(graph, picks, folder, x, expected, simulator, reporter)
                 )
         if target != "verilog":
-            checks += _emit_c(graph, folder, machine, x, expected, verify, reporter)
+            checks += _emit_c(graph, folder, machine, x, expected, verify, skipped, reporter)
         write_manifest(
             folder,
             graph,
@@ -137,6 +138,7 @@ def compile(
                 "schedules": {name: str(pick) for name, pick in fixed.items()},
             },
             checks=[{"form": c.form, "samples": c.samples, "differ": c.differ} for c in checks],
+            skipped=skipped,
         )
     return Build.load(out)
 
@@ -266,13 +268,15 @@ def _usable_engine(name: str | None) -> str:
     return name
 
 
-def _emit_c(graph, folder, machine, x, expected, verify, reporter) -> list[Check]:
+def _emit_c(graph, folder, machine, x, expected, verify, skipped, reporter) -> list[Check]:
+    """Write the C and compare it; ``skipped`` gets the forms that lack a tool, and why."""
     from .mcu.emit import emit
     from .mcu.toolchain.compiler import find_host_compiler
     from .mcu.toolchain.host import run_on_host
 
     with reporter.step(f"C for {machine.name}"):
         build = emit(graph, folder, machine, samples=x[:8])
+    reporter.plan(build)
     if not verify:
         return []
     checks = []
@@ -286,12 +290,13 @@ def _emit_c(graph, folder, machine, x, expected, verify, reporter) -> list[Check
                 checks.append(compare(graph, "C (host)", x, expected, got, rerun))
         except MissingTool as error:
             reporter.note(f"not run on this machine: {error}")
+            skipped["C (host)"] = str(error)
         if machine.simulators:
-            checks += _check_on_iss(graph, build, machine, x, expected, scratch, reporter)
+            checks += _check_on_iss(graph, build, machine, x, expected, scratch, skipped, reporter)
     return checks
 
 
-def _check_on_iss(graph, build, machine, x, expected, scratch, reporter) -> list[Check]:
+def _check_on_iss(graph, build, machine, x, expected, scratch, skipped, reporter) -> list[Check]:
     """The same on the instruction-set simulator, if what it needs is here."""
     from .mcu.toolchain.cross import find_cross_compiler
     from .sim.riscv.models import run_on_core
@@ -304,12 +309,13 @@ def _check_on_iss(graph, build, machine, x, expected, scratch, reporter) -> list
 
         return run_on_core(emit(part, scratch / f"{part.output}_iss", machine), x)[0]
 
+    form = f"C ({machine.name}, iss)"
     try:
         find_cross_compiler(machine)
         with reporter.step(f"running {count} samples on the instruction-set simulator"):
             got, _ = run_on_core(build, x[:count])
     except MissingTool as error:
         reporter.note(f"not run on the instruction-set simulator: {error}")
+        skipped[form] = str(error)
         return []
-    form = f"C ({machine.name}, iss)"
     return [compare(graph, form, x[:count], expected[:count], got, rerun)]

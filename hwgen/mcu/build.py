@@ -168,7 +168,7 @@ class CBuild:
                 f"{folder}: no emitted C here; run 'hwgen compile' with --target c or all"
             ) from None
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-            raise InvalidInput(f"{path}: damaged: {type(error).__name__}: {error}") from None
+            raise InvalidInput(f"{path}: damaged: {error}; compile again") from None
 
 
 def _layer(nodes: list[str], tile: list[int] | None, **rest) -> Layer:

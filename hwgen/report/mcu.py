@@ -24,6 +24,7 @@ def plan_table(c: CBuild) -> None:
     columns = ["layer", "MACs", "result bytes", "constant bytes"]
     if tiled:
         columns += ["tile", "tiles", "L1 bytes", "L2 bytes", "L3 bytes", "DMA bytes", "est. cycles"]
+        columns += ["est. MAC/cycle"]
     rows: list[list[object]] = []
     for layer in c.layers:
         row = [_name(c, layer), layer.macs, layer.result_bytes, layer.constant_bytes]
@@ -31,7 +32,7 @@ def plan_table(c: CBuild) -> None:
             tile = "x".join(map(str, layer.tile))
             on_chip = layer.constant_bytes - layer.l3_bytes
             row += [tile, layer.tiles, layer.l1_bytes, on_chip, layer.l3_bytes]
-            row += [layer.dma_bytes, layer.cycles]
+            row += [layer.dma_bytes, layer.cycles, _rate(layer.macs, layer.cycles)]
         rows.append(row)
     macs, constants = (sum(row[k] for row in rows) for k in (1, 3))
     total: list[object] = ["total", macs, "", constants]
@@ -39,7 +40,7 @@ def plan_table(c: CBuild) -> None:
         tiles, on_chip, external, moved, cycles = (
             sum(r[k] for r in rows) for k in (5, 7, 8, 9, 10)
         )
-        total += ["", tiles, "", on_chip, external, moved, cycles]
+        total += ["", tiles, "", on_chip, external, moved, cycles, _rate(macs, cycles)]
     rows.append(total)
     print_table(f"{c.model} in C for {c.target}", columns, rows)
     print("\n".join(plan_text(c)))
@@ -74,7 +75,7 @@ def plan_text(c: CBuild) -> list[str]:
             f"L3: weights {digits(c.l3_bytes)} of {digits(target.l3)} bytes, read into L2 when needed"
         )
     if any(layer.cycles for layer in c.layers):
-        lines.append(f"estimated cycles are those of {target.cores} cores; {IDEAL}")
+        lines.append(f"estimated cycles are those of {counted(target.cores, 'core')}; {IDEAL}")
     return lines
 
 
@@ -132,8 +133,11 @@ def layer_code(c: CBuild, code: Mapping[str, int]) -> dict[str, int]:
 
 
 def _row(name: str, macs: int, cycles: int, instructions: int, size: int) -> tuple[object, ...]:
-    rate = f"{macs / cycles:.3f}" if macs and cycles else "-"
-    return name, macs, cycles, instructions, rate, size or "-"
+    return name, macs, cycles, instructions, _rate(macs, cycles), size or "-"
+
+
+def _rate(macs: int, cycles: int) -> str:
+    return f"{macs / cycles:.3f}" if macs and cycles else "-"
 
 
 def _name(c: CBuild, layer) -> str:

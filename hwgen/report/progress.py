@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..mcu.build import CBuild
 
 __all__ = ["Console", "Reporter", "Silent"]
 
@@ -21,6 +24,9 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """Something that the user should know, such as what is left out."""
 
+    def plan(self, c: CBuild) -> None:
+        """What emitted C will take, before anything is compiled."""
+
 
 class Silent:
     """Says nothing."""
@@ -30,6 +36,9 @@ class Silent:
         yield lambda done, total: None
 
     def note(self, text: str) -> None:
+        pass
+
+    def plan(self, c: CBuild) -> None:
         pass
 
 
@@ -44,6 +53,7 @@ class Console:
     @contextmanager
     def step(self, text: str) -> Iterator[Progress]:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.text import Text
 
         begin = time.monotonic()
         if not self._console.is_terminal:
@@ -51,7 +61,7 @@ class Console:
         else:
             columns = (
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
                 TextColumn("{task.percentage:>3.0f}%"),
                 TimeElapsedColumn(),
@@ -59,7 +69,14 @@ class Console:
             with Progress(*columns, console=self._console, transient=True) as bar:
                 task = bar.add_task(text, total=None)
                 yield lambda done, total: bar.update(task, completed=done, total=total)
-        self._console.print(f"  {text} [dim]{time.monotonic() - begin:.1f} s[/dim]")
+        line = Text(f"  {text} ").append(f"{time.monotonic() - begin:.1f} s", style="dim")
+        self._console.print(line, soft_wrap=True)
 
     def note(self, text: str) -> None:
-        self._console.print(f"  {text}")
+        self._console.print(f"  {text}", markup=False, soft_wrap=True)
+
+    def plan(self, c: CBuild) -> None:
+        from .mcu import plan_table
+
+        if c.target != "host":
+            plan_table(c)

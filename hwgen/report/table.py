@@ -183,7 +183,9 @@ def summary(build: Build) -> list[str]:
     return lines
 
 
-def print_checks(checks: Iterable[Mapping[str, object]]) -> None:
-    """One line a comparison, the last word of a compilation."""
-    for check in checks:
+def print_checks(manifest: Mapping[str, object]) -> None:
+    """One line a comparison that a build's manifest tells of, and one each that was not made."""
+    for check in manifest["checks"]:
         print(f"{check['form']:<22} {check['differ']} of {check['samples']} outputs differ")
+    for form, why in manifest.get("skipped", {}).items():
+        print(f"{form:<22} not run: {why}")

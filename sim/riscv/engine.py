@@ -144,13 +144,15 @@ def run_program(
                     f"memory (L1 {machine.l1_bytes}, L2 {machine.l2_bytes}, "
                     f"L3 {machine.l3_bytes} bytes)"
                 )
-        status = _run(library, session, program, count, progress, limit)
+        status = _run(library, session, program, machine, count, progress, limit)
         return _result(status, machine.cores, outputs.raw[: status.given * output_bytes])
     finally:
         library.hwgen_close(session)
 
 
-def _run(library, session, program: Program, count: int, progress, limit: int) -> _Status:
+def _run(
+    library, session, program: Program, machine: Machine, count: int, progress, limit: int
+) -> _Status:
     """The status at the end of the program."""
     cycles, done = 10_000, 0
     while True:
@@ -165,11 +167,12 @@ def _run(library, session, program: Program, count: int, progress, limit: int) -
         if status.state != _RUNNING:
             cause = status.message.decode(errors="replace")
             symbol = program.symbol(status.pc)
-            raise CoreTrap(status.core, status.pc, status.instruction, cause, symbol)
+            word = status.instruction if machine.holds(status.pc) else None
+            raise CoreTrap(status.core, status.pc, word, cause, symbol)
         if done >= limit:
             pc = status.pcs[0]
-            cause = f"the program has not ended after {limit} cycles; raise the limit if it should"
-            raise CoreTrap(0, pc, 0, cause, program.symbol(pc))
+            cause = f"the program has not ended after {limit} cycles"
+            raise CoreTrap(0, pc, None, cause, program.symbol(pc))
 
 
 def _result(status: _Status, cores: int, outputs: bytes) -> CoreRun:

@@ -83,6 +83,10 @@ class Machine:
             if name in ("l1_bytes", "l2_bytes", "l3_bytes") and value % 4:
                 raise InvalidInput(f"a machine's {name} must be a multiple of 4, not {value}")
 
+    def holds(self, address: int) -> bool:
+        """Whether instructions can lie there."""
+        return L1 <= address < L1 + self.l1_bytes or L2 <= address < L2 + self.l2_bytes
+
 
 MACHINE_DEVICES = 0x1A10_0000
 
@@ -155,7 +159,7 @@ class CoreTrap(HwgenError):
     Attributes
     ----------
     core, address, instruction
-        The core's number, the instruction's address and its word (0 if there is none).
+        The core's number, the instruction's address and its word (None if none was executed).
     cause
         What it did.
     symbol
@@ -164,14 +168,14 @@ class CoreTrap(HwgenError):
 
     exit_code = 1
 
-    def __init__(self, core: int, address: int, instruction: int, cause: str, symbol: str):
+    def __init__(self, core: int, address: int, instruction: int | None, cause: str, symbol: str):
         self.core = core
         self.address = address
         self.instruction = instruction
         self.cause = cause
         self.symbol = symbol
         where = f"0x{address:08x}" + (f" in {symbol}" if symbol else "")
-        if instruction:
+        if instruction is not None:
             digits = 8 if instruction & 3 == 3 else 4
             where += f", instruction 0x{instruction:0{digits}x}"
         super().__init__(f"core {core} stopped at {where}: {cause}")

@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from hwgen.errors import InvalidInput, MissingTool
 from hwgen.mcu.build import CBuild
 from hwgen.report.mcu import IDEAL, layer_code
 
@@ -117,7 +118,34 @@ def test_what_could_not_be_checked_is_said(hwgen, graph_file, tmp_path, monkeypa
     assert "not run on this machine" in err
     assert "not run on the instruction-set simulator" in err
     assert "not verified" in out
-    assert json.loads((tmp_path / "a" / "manifest.json").read_text())["checks"] == []
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
+    assert manifest["checks"] == []
+    assert set(manifest["skipped"]) == {"C (host)", "C (gap8, iss)"}
+    for form in manifest["skipped"]:
+        assert f"{form:<22} not run: " in out
+
+
+def test_the_plan_comes_before_anything_is_compiled(hwgen, graph_file, tmp_path, monkeypatch):
+    """And notes are no markup: what stands in brackets is said."""
+
+    def lacks(*arguments):
+        raise MissingTool("look [b]here[/x]: 'pip install hwgen[rv32]'")
+
+    monkeypatch.setattr("hwgen.mcu.toolchain.compiler.find_host_compiler", lacks)
+    monkeypatch.setattr("hwgen.mcu.toolchain.cross.find_cross_compiler", lacks)
+    code, out, err = hwgen("compile", graph_file, "--target", "c", "--mcu", "gap8", "-o", "a")
+    assert code == 0, err
+    assert "look [b]here[/x]: 'pip install hwgen[rv32]'" in err
+    assert out.index("small in C for gap8") < out.index("not run: look [b]here[/x]")
+
+    def fails(*arguments, **options):
+        raise InvalidInput("no such option")
+
+    monkeypatch.setattr("hwgen.mcu.toolchain.compiler.find_host_compiler", fails)
+    code, out, err = hwgen("compile", graph_file, "--target", "c", "--mcu", "gap8", "-o", "b")
+    assert code == 2
+    assert "small in C for gap8" in out
+    assert not (tmp_path / "b").exists()
 
 
 def test_a_full_disk_is_one_message(hwgen, gap8, monkeypatch):

@@ -17,7 +17,7 @@ from hwgen.errors import MissingTool, Unsupported
 from hwgen.mcu.planning.cost import costs, sizes
 from hwgen.mcu.planning.layout import Memory, lay_out, measure, smallest
 from hwgen.mcu.planning.tiles import Operand, Work
-from hwgen.mcu.planning.tiling import best_choice, random_tiling, tile
+from hwgen.mcu.planning.tiling import NoTile, best_choice, random_tiling, tile
 from tests.mcu.layers import LAYERS, addition, conv, dense, depthwise, works
 
 CLUSTER = Memory(56 * 1024, cores=8)
@@ -193,6 +193,21 @@ def test_refusals_say_what_would_fit():
     ):
         with pytest.raises(Unsupported):
             worse()
+
+
+def test_fewer_cores_leave_room_of_their_stacks():
+    """Also where a layer has no buffers of its cores."""
+    work = addition(4, 8)
+    least = smallest(work).l1_bytes
+    cluster = Memory(least - 100, cores=8, stack=64)
+    with pytest.raises(
+        NoTile, match="L1 larger by 100 bytes, or at most 6 cores instead of 8"
+    ) as no:
+        tile(work, cluster)
+    assert no.value.missing == 100
+    tile(work, replace(cluster, cores=6, l1=cluster.l1 + 2 * 64))
+    with pytest.raises(NoTile):
+        tile(work, replace(cluster, cores=7, l1=cluster.l1 + 64))
 
 
 def test_refusals_of_layers_without_weights_or_buffers():

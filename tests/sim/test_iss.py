@@ -202,6 +202,13 @@ def test_traps(name):
     assert trap.value.exit_code == 1
 
 
+def test_words_of_zeros_are_named_and_places_without_memory_have_none():
+    assert "instruction 0x0000: illegal" in str(CoreTrap(0, 0x1C000080, 0, "illegal", ""))
+    assert str(CoreTrap(1, 0x40, None, "jump", "f+0x2")) == (
+        "core 1 stopped at 0x00000040 in f+0x2: jump"
+    )
+
+
 def test_trap_names_address_instruction_and_symbol():
     with pytest.raises(CoreTrap) as trap:
         run_case("load_nowhere", MACHINE)
@@ -223,7 +230,7 @@ def test_no_l1_no_access():
 
 
 def test_hung_program_is_stopped():
-    message = "in case_for_ever: the program has not ended after 12345 cycles; raise the limit"
+    message = "in case_for_ever: the program has not ended after 12345 cycles$"
     with pytest.raises(CoreTrap, match=message):
         run_case("for_ever", MACHINE, limit=12345)
 

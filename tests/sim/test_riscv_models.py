@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 
 import numpy as np
@@ -229,14 +230,28 @@ def test_a_model_beyond_the_memory_is_refused_with_numbers(toy):
     build = toy(target="mine", files={"mine.toml": own})
     with pytest.raises(Unsupported) as error:
         run_on_core(dataclasses.replace(build, arena_bytes=65536), samples(1))
-    assert str(error.value) == (
-        "model toy does not fit L2 of target mine, 65536 bytes with its code, constants, "
-        "input and output"
+    found = re.fullmatch(
+        r"model toy needs (\d+) bytes of L2 \(code, constants, arena, input and output\), and "
+        r"target mine has 65536; what would fit: L2 larger by (\d+) bytes",
+        str(error.value),
     )
+    need, more = map(int, found.groups())
+    assert need == 65536 + more
+    for l2, fits in ((need, True), (need - 4, False)):
+        resized = own.replace("65_536", str(l2))
+        build = toy(f"toy_{fits}".lower(), target="mine", files={"mine.toml": resized})
+        build = dataclasses.replace(build, arena_bytes=65536)
+        if fits:
+            assert (run_on_core(build, samples(1))[0] == golden(samples(1))).all()
+        else:
+            with pytest.raises(Unsupported, match="L2 larger by 4 bytes"):
+                run_on_core(build, samples(1))
+    build = toy("again", target="mine", files={"mine.toml": own})
     with pytest.raises(Unsupported) as error:
         run_on_core(dataclasses.replace(build, l1_bytes=1025), samples(1))
     assert str(error.value) == (
-        "model toy does not fit L1 of target mine, 2048 bytes with 1 stack of 1024"
+        "model toy needs 2064 bytes of L1 (tiles and 1 stack of 1024), and target mine has "
+        "2048; what would fit: L1 larger by 16 bytes"
     )
 
 

@@ -48,6 +48,8 @@ class Memory:
         Bytes that are free for a layer, for constants and activations, and for weights.
     cores
         That share a tile.
+    stack
+        Bytes of L1 that one more core takes.
     dma_bytes, dma_setup
         Bytes a cycle between L1 and L2, and cycles to start a transfer.
     l3_bytes, l3_setup
@@ -58,6 +60,7 @@ class Memory:
     l2: int = 0
     l3: int = 0
     cores: int = 1
+    stack: int = 0
     dma_bytes: int = 8
     dma_setup: int = 16
     l3_bytes: int = 1

@@ -107,6 +107,7 @@ def memory_of(program: Program) -> Memory:
     target, dma = program.target, program.target.dma
     return Memory(
         l1=target.l1_usable,
+        stack=target.stack,
         l2=target.l2_usable,
         l3=target.l3,
         cores=target.cores,
@@ -125,7 +126,7 @@ def _assign_levels(functions: Sequence[Function], program: Program) -> Memories:
     memory = memory_of(program)
     layers = [LayerWeights(f.name, _weight_bytes(f), _slice_bytes(f, memory)) for f in functions]
     constants = sum(-(-function.constants_bytes // ALIGN) * ALIGN for function in functions)
-    tilings = [tiling.tile(f.work, memory, f.where) for f in functions]
+    tilings = _tile_all(functions, memory)
     tables = sum(_table_bytes(f, cut) for f, cut in zip(functions, tilings, strict=True))
     lent = program.input.bytes + program.output.bytes
     sliced: dict[int, Tiling] = {}
@@ -157,6 +158,29 @@ def _assign_levels(functions: Sequence[Function], program: Program) -> Memories:
             )
         )
     return Memories(placement.plan, tuple(tilings), tuple(streams), placement.l3_bytes)
+
+
+def _tile_all(functions: Sequence[Function], memory: Memory) -> list[Tiling]:
+    """How every layer is cut; if several do not fit, the refusal says what all of them need."""
+    from . import tiling
+
+    tilings: list[Tiling] = []
+    refused: list[tiling.NoTile] = []
+    for function in functions:
+        try:
+            tilings.append(tiling.tile(function.work, memory, function.where))
+        except tiling.NoTile as refusal:
+            refused.append(refusal)
+    if refused:
+        most = max(refused, key=lambda refusal: refusal.missing)
+        others = len(refused) - 1
+        if not others:
+            raise most
+        raise Unsupported(
+            f"{most}; {others} more layer{'s do' if others > 1 else ' does'} not fit either, for "
+            f"all of them L1 must be larger by {most.missing} bytes"
+        )
+    return tilings
 
 
 def _weight_bytes(function: Function) -> int:

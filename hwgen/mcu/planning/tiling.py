@@ -17,10 +17,24 @@ from .layout import Memory, lay_out, measure, smallest
 from .solver import import_cp_model, solve
 from .tiles import Tiling, Work
 
-__all__ = ["best_choice", "random_tiling", "tile"]
+__all__ = ["NoTile", "best_choice", "random_tiling", "tile"]
 
 EFFORT = 4.0  # deterministic seconds; most layers need a fiftieth
 MANY = 500  # tiles, whose tables begin to fill L2
+
+
+class NoTile(Unsupported):
+    """Not even a layer's smallest tile fits.
+
+    Attributes
+    ----------
+    missing
+        Bytes of L1 with which it would.
+    """
+
+    def __init__(self, text: str, missing: int) -> None:
+        super().__init__(text)
+        self.missing = missing
 
 
 def tile(work: Work, memory: Memory, where: str = "layer", chunk: int | None = None) -> Tiling:
@@ -39,6 +53,8 @@ def tile(work: Work, memory: Memory, where: str = "layer", chunk: int | None = N
     Raises
     ------
     Unsupported
+        The weights of a channel are more than ``chunk``.
+    NoTile
         Not even the smallest tile fits; the message says what would.
     MissingTool
         OR-tools is needed and not installed.
@@ -50,7 +66,7 @@ def tile(work: Work, memory: Memory, where: str = "layer", chunk: int | None = N
             raise Unsupported(_chunk_refusal(work, where, chunk))
     least = smallest(work, limit)
     if least.l1_bytes > memory.l1:
-        raise Unsupported(_refusal(work, least, memory, where))
+        raise NoTile(_refusal(work, least, memory, where), least.l1_bytes - memory.l1)
     table = costs(work, memory, limit, from_l3)
     if limit == work.channels and table.memory.flat[0] <= memory.l1:
         # No tiling computes less or moves less than one tile; some hide more of the transfers.
@@ -115,7 +131,7 @@ def random_tiling(work: Work, memory: Memory, rng: random.Random) -> Tiling:
 
     Raises
     ------
-    Unsupported
+    NoTile
         Not even the smallest tile fits.
     """
 
@@ -133,7 +149,7 @@ def random_tiling(work: Work, memory: Memory, rng: random.Random) -> Tiling:
             return measure(work, tiling, memory)
     least = smallest(work)
     if least.l1_bytes > memory.l1:
-        raise Unsupported(_refusal(work, least, memory, "layer"))
+        raise NoTile(_refusal(work, least, memory, "layer"), least.l1_bytes - memory.l1)
     return measure(work, least, memory)
 
 
@@ -196,13 +212,15 @@ def _most_inputs(work: Work, memory: Memory) -> int:
 
 
 def _most_cores(work: Work, memory: Memory) -> int:
-    """The most cores whose buffers leave room for a tile; 0 if there are none."""
+    """The most cores whose buffers and stacks leave room for a tile; 0 if there are none."""
 
     def fits(cores: int) -> bool:
-        scratch = work.scratch_bytes - work.core_bytes * (memory.cores - cores)
-        return smallest(replace(work, scratch_bytes=scratch)).l1_bytes <= memory.l1
+        fewer = memory.cores - cores
+        scratch = work.scratch_bytes - work.core_bytes * fewer
+        free = memory.l1 + memory.stack * fewer
+        return smallest(replace(work, scratch_bytes=scratch)).l1_bytes <= free
 
-    return _most(fits, memory.cores - 1) if work.core_bytes else 0
+    return _most(fits, memory.cores - 1)
 
 
 def _most(holds, limit: int) -> int:

@@ -17,6 +17,9 @@ __all__ = ["WARNINGS", "CompilerFailed", "find_host_compiler", "run_compiler"]
 WARNINGS = ("-std=c11", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 
 
+SHOWN = 20  # lines of a compiler's message
+
+
 class CompilerFailed(HwgenError):
     """A compiler refused emitted C, which is a defect of hwgen."""
 
@@ -44,7 +47,10 @@ def find_host_compiler() -> list[str]:
 
 
 def run_compiler(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    what: str = "the C compiler",
 ) -> None:
     """Run a compiler in ``folder``.
 
@@ -52,13 +58,21 @@ def run_compiler(
     ----------
     environment
         Its environment variables; this process's own if None.
+    what
+        What messages call it.
 
     Raises
     ------
     CompilerFailed
-        It returned an error; the message holds what it printed.
+        It returned an error; the message holds what it printed, and the command.
     """
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
-        said = "\n".join((done.stderr or done.stdout).splitlines()[:20])
-        raise CompilerFailed(f"{' '.join(command)} failed in {folder}:\n{said}")
+        said = (done.stderr or done.stdout).strip().splitlines()
+        if len(said) > SHOWN:
+            said = [*said[:SHOWN], f"... and {len(said) - SHOWN} more lines"]
+        text = "\n".join(said) or "it printed nothing"
+        raise CompilerFailed(
+            f"{what} failed with exit status {done.returncode}:\n{text}\n"
+            f"the command was: {shlex.join(command)}"
+        )

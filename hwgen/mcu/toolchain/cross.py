@@ -190,7 +190,12 @@ def compile_source(
         *(*ISA_MACROS[target.isa if isa is None else isa], *options),
         *("-c", "-o", str(path), source),
     ]
-    run_compiler(command, folder, compiler.environment(path.parent))
+    what = f"the C compiler of target {target.name}"
+    if target.command or target.flags:
+        what += " (compiler.command and compiler.flags are the target file's)"
+    elif os.environ.get(VARIABLE):
+        what += f" ({VARIABLE}, which must compile for 32-bit RISC-V)"
+    run_compiler(command, folder, compiler.environment(path.parent), what)
 
 
 def measure(build: CBuild, target: str | None = None) -> Sizes:

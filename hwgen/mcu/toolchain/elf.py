@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...errors import InvalidInput, MissingTool
 
-__all__ = ["Sizes", "function_sizes", "is_compressed", "section_sizes"]
+__all__ = ["Sizes", "addresses", "function_sizes", "is_compressed", "section_sizes"]
 
 COMPRESSED = 1  # EF_RISCV_RVC of the RISC-V ELF psABI
 
@@ -51,6 +51,11 @@ def function_sizes(image: bytes) -> dict[str, int]:
         if symbol["st_info"]["type"] == "STT_FUNC" and symbol["st_size"]:
             sizes[symbol.name] = sizes.get(symbol.name, 0) + symbol["st_size"]
     return sizes
+
+
+def addresses(image: bytes) -> dict[str, int]:
+    """Addresses of a program's symbols by name."""
+    return {symbol.name: symbol["st_value"] for symbol in _symbols(image)}
 
 
 def is_compressed(image: bytes) -> bool:

@@ -15,7 +15,7 @@ from ..target import ENGINE_ISA, Target, load_target
 from ..templates import TEMPLATES, read_kernel
 from .compiler import CompilerFailed, run_compiler
 from .cross import compile_source, find_cross_compiler
-from .elf import function_sizes
+from .elf import addresses, function_sizes
 
 __all__ = [
     "BEGIN",
@@ -39,6 +39,7 @@ STACK_OVERFLOW = 100
 LEVEL = "-O3"
 ALL = 0xFFFF_FFFF  # samples: as many as there are
 MANY_L2 = 64 << 20  # a program of many models is no product: its memory has room
+MANY_L3 = 1 << 30
 
 
 def engine_isa(target: Target, engine: str) -> str:
@@ -95,19 +96,30 @@ def link(
     try:
         return _link([(build, ALL)], target, folder, isa, options)
     except CompilerFailed as error:
-        stacks = f"{target.cores} stack{'s' * (target.cores > 1)} of {target.stack}"
-        rest = "" if target.l1 else f" and {stacks}"
-        for memory, size, beside in (
-            ("L1", target.l1, stacks),
-            ("L2", target.l2, f"its code, constants, input and output{rest}"),
-            ("L3", target.l3, "its weights"),
-        ):
-            if f"{memory} is full" in str(error):
-                raise Unsupported(
-                    f"model {build.model} does not fit {memory} of target {target.name}, "
-                    f"{size} bytes with {beside}"
-                ) from None
-        raise
+        full = [m for m in ("L1", "L2", "L3") if f"{m} is full" in str(error)]
+        if not full:
+            raise
+    larger = replace(target, l1=target.l1 and MANY_L2, l2=MANY_L2, l3=target.l3 and MANY_L3)
+    program = _link([(build, ALL)], larger, folder, isa, options)
+    raise Unsupported(_refusal(build, target, full[0], addresses(program.read_bytes())))
+
+
+def _refusal(build: CBuild, target: Target, memory: str, ends: dict[str, int]) -> str:
+    """What a memory lacks, given where everything ends if there is enough of it."""
+    stacks = f"{target.cores} stack{'s' * (target.cores > 1)} of {target.stack}"
+    everything = target.stack * target.cores
+    has, need, of = {
+        "L1": (target.l1, ends["__l1_end"] - L1 + everything, f"tiles and {stacks}"),
+        "L2": (target.l2, ends["__bss_end"] - L2, "code, constants, arena, input and output"),
+        "L3": (target.l3, ends.get("__l3_end", L3) - L3, "weights"),
+    }[memory]
+    if memory == "L2" and not target.l1:
+        need, of = need + everything, f"{of}, and {stacks}"
+    need = -(-need // 4) * 4
+    return (
+        f"model {build.model} needs {need} bytes of {memory} ({of}), and target {target.name} has "
+        f"{has}; what would fit: {memory} larger by {need - has} bytes"
+    )
 
 
 def link_many(
