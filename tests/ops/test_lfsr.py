@@ -106,7 +106,7 @@ def test_defaults():
         ({"taps": (9, 7)}, "an LFSR's taps must be different numbers in 1..10, 10 among them"),
         ({"taps": (10, 6)}, r"must be those of a primitive polynomial.*\(10, 7\) would do"),
         ({"leap": 3}, "leap must be 1 or more and share no factor with the period 1023, not 3; 7"),
-        ({"threshold": 1}, "threshold must be in 2..1023, not 1"),
+        ({"threshold": 1}, "threshold must be in 2..1024, not 1"),
         ({"seeds": Constant([0, *range(1, 20)])}, "seeds must be a list of numbers in 1..1023"),
         (
             {"seeds": Constant([5, 5, *range(6, 24)])},

@@ -34,7 +34,7 @@ class LfsrMasked(Masked):
     leap
         Steps a register makes an input; shares no factor with ``2^width - 1``.
     threshold
-        In ``2..2^width - 1``: ``threshold - 1`` of the ``2^width - 1`` states keep an input.
+        In ``2..2^width``: ``threshold - 1`` of the ``2^width - 1`` states keep an input.
     seeds
         State for input 0, shape (outputs,): different numbers in ``1..2^width - 1``.
     """
@@ -60,10 +60,8 @@ class LfsrMasked(Masked):
 
     def verify_mask(self) -> None:
         lfsr.verify_register(self.width, self.taps, self.leap)
-        if not 2 <= self.threshold < 1 << self.width:
-            raise RuleViolation(
-                f"threshold must be in 2..{(1 << self.width) - 1}, not {self.threshold}"
-            )
+        if not 2 <= self.threshold <= 1 << self.width:
+            raise RuleViolation(f"threshold must be in 2..{1 << self.width}, not {self.threshold}")
         seeds = self.seeds.array
         if seeds.ndim != 1 or seeds.min() < 1 or seeds.max() >= 1 << self.width:
             raise RuleViolation(
