@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .storage import CType
+from ..ir.types import Int
+from .storage import CType, storage
 
 __all__ = [
     "BLOCK_BITS",
@@ -15,6 +16,7 @@ __all__ = [
     "block_rows",
     "block_step",
     "pack",
+    "plain_weights",
     "tap_words",
 ]
 
@@ -73,6 +75,20 @@ def pack(rows: np.ndarray, bits: int) -> np.ndarray:
     padded[:, :n] = rows & ((1 << bits) - 1)
     fields = padded.reshape(count, -1, each) << (bits * np.arange(each))
     return fields.sum(axis=2)
+
+
+def plain_weights(values: np.ndarray) -> StoredWeights:
+    """Decoded weights, output channels first, in the narrowest of 2, 4, 8 and 16 bits that holds them."""
+    rows = values.reshape(len(values), -1)
+    width = Int.fit(min(int(rows.min()), -1), int(rows.max())).width
+    for bits in (2, 4):
+        packed = pack(rows, bits)
+        if width <= bits and packed.size < rows.size:
+            summary = f"{bits}-bit weights, {8 // bits} a byte"
+            return StoredWeights(packed, CType(8, False), 8 // bits, f"s{bits}", summary, bits)
+    ctype = storage(Int(width, signed=True))
+    bits = 8 if ctype.bits == 8 else 0
+    return StoredWeights(rows, ctype, 1, "", f"{ctype.bits}-bit weights", bits)
 
 
 def block_step(bits: int) -> int:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from hypothesis import strategies as st
 
 from hwgen.ir import Constant, Int, Type
 from hwgen.ir.code import WeightCode
+from hwgen.ops.codes.basis import Basis
 from hwgen.ops.codes.binary import Binary
+from hwgen.ops.codes.lfsr_masked import LfsrMasked
+from hwgen.ops.codes.power_of_two import PowerOfTwo
+from hwgen.ops.codes.structured_sparse import StructuredSparse
+from hwgen.ops.codes.ternary import Ternary
 from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.lib import lfsr
 
 __all__ = [
     "activation",
     "biases",
+    "draw_weights",
     "elements",
     "entrance",
     "images",
@@ -59,17 +68,102 @@ def images(draw, most: int = 6, channels: int = 4, most_bits: int = 8) -> Type:
 @st.composite
 def weights(draw, shape: tuple[int, ...]) -> WeightCode:
     """Weights of any code, some rows of small ones or zeros, never all zero."""
-    rng = np.random.default_rng(draw(seeds))
-    if draw(st.integers(0, 3)) == 0:
-        return Binary(Constant(rng.choice([-1, 1], shape)))
-    bits = draw(st.integers(2, 8))
+    return draw_weights(np.random.default_rng(draw(seeds)), shape)
+
+
+def draw_weights(rng: np.random.Generator, shape: tuple[int, ...], kind: str = "") -> WeightCode:
+    """The same from a generator; of the code called ``kind``, if given."""
+    row = math.prod(shape[1:])
+    kinds = ["uniform"] * 4 + ["binary", "ternary", "power_of_two", "basis", "lfsr_masked"]
+    if row > 1:
+        kinds.append("structured_sparse")
+    kind = kind or str(rng.choice(kinds))
+    while True:
+        code = _DRAW[kind](rng, shape)
+        if code.decode().any():
+            return code
+
+
+def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> Uniform:
+    bits = int(rng.integers(2, 9))
     kind = Int(bits, signed=True)
     values = rng.integers(kind.lo, kind.hi, shape, endpoint=True)
-    values *= rng.random(shape) < draw(st.sampled_from([1.0, 0.5, 0.1]))
-    values.reshape(-1)[draw(st.integers(0, values.size - 1))] = draw(
-        st.sampled_from([kind.lo, -1, 1, kind.hi])
-    )
+    values *= rng.random(shape) < rng.choice([1.0, 0.5, 0.1])
+    values.reshape(-1)[rng.integers(values.size)] = rng.choice([kind.lo, -1, 1, kind.hi])
     return Uniform(Constant(values), bits)
+
+
+def _binary(rng: np.random.Generator, shape: tuple[int, ...]) -> Binary:
+    return Binary(Constant(rng.choice([-1, 1], shape)))
+
+
+def _ternary(rng: np.random.Generator, shape: tuple[int, ...]) -> Ternary:
+    zeros = rng.choice([0.1, 0.5, 0.9])
+    return Ternary(
+        Constant(rng.choice([-1, 0, 1], shape, p=[(1 - zeros) / 2, zeros, (1 - zeros) / 2]))
+    )
+
+
+def _power_of_two(rng: np.random.Generator, shape: tuple[int, ...]) -> PowerOfTwo:
+    bits = int(rng.integers(2, 5))
+    magnitude = (1 << rng.integers(0, (1 << (bits - 1)) - 1, shape)) * (rng.random(shape) < 0.7)
+    return PowerOfTwo(Constant(magnitude * rng.choice([-1, 1], shape)), bits)
+
+
+def _basis(rng: np.random.Generator, shape: tuple[int, ...]) -> Basis:
+    size, group = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+    runs = -(-math.prod(shape[1:]) // size)
+    coefficients = (1 << rng.integers(0, 7, (shape[0], runs, size))) * rng.choice(
+        [-1, 0, 1], (shape[0], runs, size)
+    )
+    basis = rng.integers(-128, 127, (-(-shape[0] // group), size, size), endpoint=True)
+    shift = int(rng.integers(0, 9))
+    return Basis(Constant(coefficients), Constant(basis), group, shift, tuple(shape[1:]))
+
+
+def _inner(rng: np.random.Generator, count: int) -> WeightCode:
+    """Weights that a mask keeps."""
+    kind = rng.choice(["uniform", "binary", "ternary", "power_of_two"])
+    return _DRAW[str(kind)](rng, (count,))
+
+
+def _lfsr_masked(rng: np.random.Generator, shape: tuple[int, ...]) -> LfsrMasked:
+    row = tuple(int(n) for n in shape[1:])
+    inputs = math.prod(row)
+    width = min(16, lfsr.default_width(inputs, shape[0]) + int(rng.integers(0, 3)))
+    taps, leap = lfsr.TAPS[width], int(rng.choice([1, lfsr.default_leap(width)]))
+    seeds = lfsr.golden_seeds(shape[0], width, taps)
+    density = float(rng.choice([0.2, 0.5, 0.9]))
+    while True:  # until every output keeps an input
+        limit = lfsr.threshold(density, width)
+        counts = lfsr.mask(inputs, seeds, width, taps, leap, limit).sum(axis=1)
+        if counts.all():
+            break
+        density = min(0.999, density * 1.3)
+    kept = _inner(rng, int(counts.sum()))
+    return LfsrMasked(kept, row, width, taps, leap, limit, Constant(seeds))
+
+
+def _structured_sparse(rng: np.random.Generator, shape: tuple[int, ...]) -> StructuredSparse:
+    row = tuple(int(n) for n in shape[1:])
+    inputs = math.prod(row)
+    block = int(rng.choice([d for d in range(2, inputs + 1) if inputs % d == 0 and d <= 256]))
+    share = int(rng.choice([d for d in (1, 2, 4) if shape[0] % d == 0]))
+    keep = int(rng.integers(1, min(block, 4), endpoint=True))
+    places = rng.random((shape[0] // share, inputs // block, block)).argsort(axis=2)[..., :keep]
+    kept = _inner(rng, places.size * share)
+    return StructuredSparse(kept, row, block, share, Constant(np.sort(places, axis=2)))
+
+
+_DRAW = {
+    "uniform": _uniform,
+    "binary": _binary,
+    "ternary": _ternary,
+    "power_of_two": _power_of_two,
+    "basis": _basis,
+    "lfsr_masked": _lfsr_masked,
+    "structured_sparse": _structured_sparse,
+}
 
 
 @st.composite
