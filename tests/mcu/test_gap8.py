@@ -157,3 +157,20 @@ def test_makefile_of_the_sdk_has_the_arm_of_the_target(small, tmp_path, isa):
     text = (emit(small, tmp_path, file).folder / "gap.mk").read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("APP_CFLAGS += -O3")]
     assert line.partition("ports/pmsis")[2] == {"plain": "", "xcv": " -DHWGEN_XCV"}[isa]
+
+
+def test_forgotten_barrier_is_caught(small, tmp_path, cut_at_random):
+    """Every barrier of a tiled layer is needed, and ThreadSanitizer tells."""
+    needs_threads()
+    made = emit(small, tmp_path, "gap8")
+    source = made.folder / made.sources[0]
+    text = source.read_text()
+    barriers = [m.start() for m in re.finditer(r"hwgen_barrier\(\);", text)]
+    assert len(barriers) > 4
+    for start in barriers[:4]:
+        source.write_text(
+            text[:start] + "/* forgotten */" + text[start + len("hwgen_barrier();") :]
+        )
+        done = run(compile_gap(made, "mutated", THREADS), 8, "thread")
+        assert done.returncode != 0
+        assert "data race" in done.stderr or "pmsis stub" in done.stderr
