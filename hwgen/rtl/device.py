@@ -24,6 +24,8 @@ class Device:
         Of Yosys, behind ``hierarchy -top TOP``: with the hierarchy kept, and flattened.
     cells
         What a cell takes, by a regular expression that its type matches as a whole.
+    estimated
+        Whether the closed form of :meth:`hwgen.rtl.network.Network.areas` is fitted to it.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Device:
     commands: tuple[str, ...]
     flat_commands: tuple[str, ...]
     cells: Mapping[str, Area]
+    estimated: bool = False
 
     def area(self, counts: Mapping[str, int]) -> tuple[Area, dict[str, int]]:
         """What cells take, and those of them that nothing is known of.
@@ -110,6 +113,7 @@ DEVICES = {
                 "DSP48.*": Area(dsp=1),
                 "BUFG|MUXF[789]": Area(),
             },
+            estimated=True,
         ),
         Device(
             "generic",

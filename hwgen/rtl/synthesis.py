@@ -26,10 +26,13 @@ class LayerArea:
     ----------
     counted
         By Yosys.
+    estimated
+        In closed form; None for devices that it is not made for.
     """
 
     name: str
     counted: Area
+    estimated: Area | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,17 @@ class Synthesis:
         """All layers together."""
         return sum((layer.counted for layer in self.layers), Area())
 
+    @property
+    def estimate(self) -> Area | None:
+        """All layers together, in closed form."""
+        if any(layer.estimated is None for layer in self.layers):
+            return None
+        return sum((layer.estimated for layer in self.layers), Area())
+
     def save(self, path: Path) -> None:
         """Write a JSON file, whole or not at all; its folder is made if need be."""
         data = asdict(self) | {"total": asdict(self.total)}
+        data["estimate"] = asdict(self.estimate) if self.estimate else None
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, partial = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=path.parent)
         try:
@@ -117,9 +128,13 @@ def _layers(count: Count, top: str, network: Network) -> list[LayerArea]:
     """The instances of the core from input to output, then what is around them."""
     (core,) = count.instances(top)
     prefix = core.removesuffix("core")
+    estimates = dict.fromkeys(network.components)
+    if count.device.estimated:
+        estimates = network.areas()
     layers = [
-        LayerArea(name, count.within(prefix + name))
-        for name in network.components
+        LayerArea(name, count.within(prefix + name), estimate)
+        for name, estimate in estimates.items()
         if prefix + name in count.modules
     ]
-    return [*layers, LayerArea("(top)", count.own(top) + count.own(core))]
+    around = network.port_area if count.device.estimated else None
+    return [*layers, LayerArea("(top)", count.own(top) + count.own(core), around)]
