@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from hwgen.build import Build
+from hwgen.report.synth import area_table
+from hwgen.rtl.lib.area import Area
+from hwgen.rtl.synthesis import LayerArea, Synthesis
 
 LAYERS = ["fc1_dense", "relu1_requantize", "fc2_dense", "(top)"]
 
@@ -42,6 +45,7 @@ def test_a_row_a_layer_and_a_file(hwgen, build):
     assert sums[1] * 3 // 4 < numbers["total, flat"][1] <= sums[1]
     assert all(sums[:3]) and not any(sums[3:])  # logic only
     assert "latches: 0" in out
+    assert "estimates are made for xilinx" in out
     assert "Yosys 0." in out and out.rstrip().endswith("synth_ice40 -noflatten")
     data = json.loads((build.folder / "synth" / "ice40.json").read_text())
     assert [layer["name"] for layer in data["layers"]] == LAYERS
@@ -58,6 +62,48 @@ def test_the_call_from_python_gives_the_same_every_time(build):
     assert path.read_bytes() == written
     assert json.loads(written)["total"] == asdict(first.total)
     assert [p.name for p in path.parent.iterdir()] == ["generic.json"]
+
+
+def test_estimates_stand_beside_counts(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    layers = (
+        LayerArea("fc1", Area(200, 50, 40, 1, 3), Area(220, 49, 44, 1, 2)),
+        LayerArea("(top)", Area(0, 10, 0, 0, 0), Area(2, 10, 0, 0, 0)),
+    )
+    area_table(Synthesis("xilinx", "Yosys", ("synth",), layers, None, 0, {"ODD": 1234}), "m")
+    out = capsys.readouterr().out
+    rows = [cells(line) for line in out.splitlines() if line.startswith("│")]
+    counted = ["200", "50", "40", "1", "3"]
+    assert rows[0] == ["fc1", *counted, "220", "1.10", "49", "0.98", "44", "1", "2"]
+    assert rows[1][6:10] == ["2", "-", "10", "1.00"]
+    assert rows[2][:3] == ["total", "200", "60"] and rows[2][6:8] == ["222", "1.11"]
+    assert "not counted: 1 234 x ODD" in out
+
+
+def test_a_result_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "synth" / "ice40.json"
+    layers = (LayerArea("fc1", Area(1), None),)
+    Synthesis("ice40", "Yosys", ("synth",), layers, None, 0, {}).save(path)
+    before = path.read_bytes()
+
+    def full(*arguments):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="No space"):
+        Synthesis("ice40", "Yosys", ("other",), layers, None, 0, {}).save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["ice40.json"]
+
+
+def test_compile_shows_an_estimate(hwgen, graph_file, tmp_path):
+    _, out, _ = hwgen("compile", graph_file, "-o", "m", "--target", "verilog", "--no-verify")
+    (line,) = (line for line in out.splitlines() if line.startswith("area"))
+    area = Build.load(tmp_path / "m").design.area
+    about = f"about {round(area.lut, -1)} LUT6, {round(area.ff, -1)} flip-flops, estimated;"
+    assert 100 < area.lut < 1000 and 100 < area.ff < 1000
+    assert about in line
+    assert line in hwgen("inspect", "m")[1]
 
 
 def test_wrong_device(hwgen, build):

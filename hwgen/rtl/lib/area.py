@@ -70,8 +70,8 @@ class Area:
 
 # The constants below were fitted to what Yosys 0.70 makes of hwgen's layers for UltraScale+.
 _ROM_BITS = 14  # of a table in logic, a LUT
-_BLOCK_LUTS = 129  # a block of memory is worth as many bits or LUTs as these
-_ROM_BITS_OF_COST = 64
+# Yosys' costs of a memory: of a block, of a cell of eight tables, of a bit of a table in logic.
+_BLOCK_COST, _CELL_COST, _BIT_COST = 129, 16, 1 / 64
 _DSP_PRODUCT = 9  # bits of the narrowest product that a DSP block computes
 _DSP_OPERANDS = (27, 18)
 
@@ -147,7 +147,7 @@ def rom(contents: np.ndarray) -> Area:
     """
     words, width = contents.shape
     blocks = _blocks(words, width)
-    if words * width / _ROM_BITS_OF_COST > _BLOCK_LUTS * blocks:
+    if words * width * _BIT_COST > _BLOCK_COST * blocks:
         return Area(bram=blocks)
     columns = np.unique(contents, axis=1)
     varying = int((columns.min(axis=0) != columns.max(axis=0)).sum())
@@ -170,7 +170,7 @@ def ram(words: int, width: int, *, ports: int = 2, registered: bool = True) -> A
     banks = math.ceil(words / deep)
     if registered:
         blocks = _blocks(words, width)
-        if 16 * banks * width / cell_bits > _BLOCK_LUTS * blocks:
+        if _CELL_COST * banks * width / cell_bits > _BLOCK_COST * blocks:
             return Area(bram=blocks)
     cells = banks * math.ceil(width / cell_bits)
     area = Area(lut=per_luts * cells + (banks if banks > 1 else 0)) + selection(banks, width)
