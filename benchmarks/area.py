@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hwgen.rtl.device import find_device
+from hwgen.rtl.yosys import count_cells, yosys_version
+
 from . import networks
 from .generators import FORMS, NAMES, version
-from .measure import ChildFailed, run_child
+from .measure import ChildFailed, cpu_seconds, run_child
 from .report import Table, number
-from .synthesis import COMMAND, count, yosys_version
 
 __all__ = ["job", "run"]
 
+DEVICE = find_device("xilinx")
 COLUMNS = ("generator", "adders", "of naive", "LUT", "CARRY4", "FF", "latency", "CPU s", "form")
 NOTES = (
-    f"{yosys_version()}, `{COMMAND}`. LUT counts LUT1 to LUT6 and inverters. *Adders* are additions "
+    f"{yosys_version()}, `{'; '.join(DEVICE.flat_commands)}`. LUT counts LUT1 to LUT6, inverters "
+    "and tables that are memories. *Adders* are additions "
     "of two values in the matrices; *of naive* compares them with canonical signed digits and "
     "nothing shared. *Latency* counts the registers on the way from input to output; every "
     "pipelined design takes one input a clock. hwgen's includes the AXI4-Stream handshake with "
@@ -25,14 +29,15 @@ NOTES = (
 
 def job(generator, case: networks.Case, folder: Path, form: str) -> dict:
     emitted = generator.emit(case.graph, form, folder / "out")
-    cells, seconds = count(emitted.top, emitted.sources)
+    start = cpu_seconds()
+    area = count_cells(DEVICE, emitted.top, emitted.sources, flat=True).within(emitted.top)
     return {
         "adders": emitted.adders(),
-        "lut": sum(n for cell, n in cells.items() if cell.startswith("LUT") or cell == "INV"),
-        "carry4": cells.get("CARRY4", 0),
-        "ff": sum(n for cell, n in cells.items() if cell.startswith("FD")),
+        "lut": area.lut,
+        "carry4": area.carry // 4,
+        "ff": area.ff,
         "latency": emitted.latency,
-        "seconds": seconds,
+        "seconds": cpu_seconds() - start,
         "form": emitted.form,
     }
 

@@ -20,6 +20,7 @@ from .ir.serialize import load_graph
 if TYPE_CHECKING:
     from .mcu.build import CBuild
     from .rtl.design import Design
+    from .rtl.synthesis import Synthesis
     from .sim import SimulationResult
     from .sim.riscv import CoreRun
 
@@ -48,6 +49,7 @@ class Build:
     ``c/``                C sources and header, ``build.json``
     ``vectors/``          ``input.npy`` and ``expected.npy``, integers
     ``sim/``              logs and waveforms of simulations
+    ``synth/``            cells that a synthesizer counted, by device
     ====================  =====================================================
 
     Parameters
@@ -218,6 +220,36 @@ class Build:
             logs=self.folder / "sim",
         )
 
+    def synthesize(self, device: str = "xilinx", *, flat: bool = False) -> Synthesis:
+        """Count with Yosys what the Verilog takes of a device, layer by layer.
+
+        The result is also written as ``synth/<device>.json``.
+
+        Parameters
+        ----------
+        device
+            ``ice40``, ``ecp5``, ``xilinx`` (UltraScale+) or ``generic``: look-up tables of six
+            inputs and flip-flops alone.
+        flat
+            Count the whole once more with the hierarchy dissolved.
+
+        Raises
+        ------
+        InvalidInput
+            There is no such device, or the build has no Verilog.
+        MissingTool
+            Yosys is not installed.
+        """
+        from .rtl.device import find_device
+        from .rtl.network import Network
+        from .rtl.synthesis import synthesize
+
+        found = find_device(device)
+        network = Network(self.graph, self.schedules)
+        result = synthesize(self.design, network, found, flat=flat)
+        result.save(self.folder / "synth" / f"{device}.json")
+        return result
+
     def run(
         self, x, on: str = "host", *, cores: int | None = None, sanitize: bool = False
     ) -> np.ndarray:
@@ -302,11 +334,11 @@ class Build:
 
 
 def file_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of a build but the manifest and what simulations left."""
+    """SHA-256 of every file of a build but the manifest and what later commands left."""
     digests = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != MANIFEST and not name.startswith("sim/"):
+        if path.is_file() and name != MANIFEST and not name.startswith(("sim/", "synth/")):
             digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return digests
 

@@ -30,6 +30,7 @@ def cli() -> None:
       hwgen compile model.pt -o build/m --cycles 500
       hwgen simulate build/m --simulator icarus --samples 4 --waves
       hwgen run build/m --on iss
+      hwgen synth build/m --device ice40
       hwgen inspect model.pt
       hwgen doctor                                which tools are here
     """
@@ -84,6 +85,7 @@ def compile(
       hwgen compile model.pt -o build/m --target c --mcu gap8
       hwgen compile model.pt -o build/m --cycles 2000 --schedule fc1=folded:4x16
     """
+    from .arguments import load_array, parse_choices
     from .compiler import compile as compile_model
     from .report.progress import Console
     from .report.table import layer_table, print_checks, summary
@@ -95,8 +97,8 @@ def compile(
         target=target,
         mcu=mcu,
         cycles=cycles,
-        schedules=_choices(choices),
-        samples=_load_array(vectors, "--vectors") if vectors else None,
+        schedules=parse_choices(choices),
+        samples=load_array(vectors, "--vectors") if vectors else None,
         simulator=simulator,
         verify=not no_verify,
         force=force,
@@ -131,14 +133,15 @@ def simulate(
       hwgen simulate build/m --simulator icarus --samples 4 --waves
       hwgen simulate build/m --simulator amaranth --check
     """
+    from .arguments import chosen_samples, no_rerun, warn_of_damage
     from .build import Build
     from .report.progress import Console
     from .sim import check_timing, protocol_check
-    from .verification import compare, golden_inputs
+    from .verification import compare
 
     loaded = Build.load(build)
-    _warn_of_damage(loaded)
-    x, expected = _samples(loaded, samples, golden_inputs)
+    warn_of_damage(loaded)
+    x, expected = chosen_samples(loaded, samples)
     design = loaded.design
     reporter = Console()
     if check:
@@ -149,7 +152,7 @@ def simulate(
         file = loaded.folder / "sim" / f"{design.top}_{simulator}.vcd" if waves else None
         with reporter.step(f"simulating {len(x)} samples in {simulator}") as progress:
             result = loaded.simulation(x, simulator, stalls=stalls, waves=file, progress=progress)
-        compare(loaded.graph, simulator, x, expected, result.outputs, _no_rerun)
+        compare(loaded.graph, simulator, x, expected, result.outputs, no_rerun)
         check_timing(design, result, f"{design.top} in {simulator}")
     measured = [
         f"{what} {value} cycles (as declared)"
@@ -193,15 +196,16 @@ def run(build: Path, where: str, samples: int | None, cores: int | None, sanitiz
       hwgen run build/m --on iss --cores 8
       hwgen run build/m --on cv32e41p --samples 1
     """
+    from .arguments import chosen_samples, no_rerun, warn_of_damage
     from .build import Build
     from .report.mcu import plan_table
     from .report.progress import Console
     from .report.table import counted
-    from .verification import compare, golden_inputs
+    from .verification import compare
 
     loaded = Build.load(build)
-    _warn_of_damage(loaded)
-    x, expected = _samples(loaded, samples, golden_inputs)
+    warn_of_damage(loaded)
+    x, expected = chosen_samples(loaded, samples)
     if where != "host":
         if sanitize:
             raise click.UsageError("--sanitize goes with --on host")
@@ -210,12 +214,13 @@ def run(build: Path, where: str, samples: int | None, cores: int | None, sanitiz
     how = " with sanitizers" if sanitize else ""
     with Console().step(f"running {counted(len(x), 'sample')} on {where}{how}"):
         got = loaded.run(x, where, cores=cores, sanitize=sanitize)
-    compare(loaded.graph, f"C on {where}", x, expected, got, _no_rerun)
+    compare(loaded.graph, f"C on {where}", x, expected, got, no_rerun)
     plan_table(loaded.c)
     print(f"0 of {len(x)} outputs differ")
 
 
 def _run_on_core(loaded, engine: str, cores: int | None, x, expected) -> None:
+    from .arguments import no_rerun
     from .report.mcu import run_table
     from .report.progress import Console
     from .report.table import counted
@@ -227,9 +232,40 @@ def _run_on_core(loaded, engine: str, cores: int | None, x, expected) -> None:
             rtl.program(engine)
     with Console().step(f"running {counted(len(x), 'sample')} on {engine}") as progress:
         got, run = loaded.measure(x, engine, cores=cores, progress=progress)
-    compare(loaded.graph, f"C on {engine}", x, expected, got, _no_rerun)
+    compare(loaded.graph, f"C on {engine}", x, expected, got, no_rerun)
     run_table(loaded.c, run, engine)
     print(f"0 of {len(x)} outputs differ")
+
+
+@cli.command()
+@click.argument("build", type=Path)
+@click.option(
+    "--device",
+    default="xilinx",
+    show_default=True,
+    help="ice40, ecp5, xilinx (UltraScale+), or generic (six-input tables and flip-flops).",
+)
+@click.option("--flat", is_flag=True, help="Count the whole once more, without its hierarchy.")
+def synth(build: Path, device: str, flat: bool) -> None:
+    """Count with Yosys what the Verilog of BUILD takes of a device, layer by layer.
+
+    The result is also written as BUILD/synth/DEVICE.json. Large designs take minutes.
+
+    \b
+    Examples:
+      hwgen synth build/m
+      hwgen synth build/m --device ice40 --flat
+    """
+    from .arguments import warn_of_damage
+    from .build import Build
+    from .report.progress import Console
+    from .report.synth import area_table
+
+    loaded = Build.load(build)
+    warn_of_damage(loaded)
+    with Console().step(f"synthesis of {loaded.design.top} for {device} in Yosys"):
+        result = loaded.synthesize(device, flat=flat)
+    area_table(result, loaded.design.top)
 
 
 @cli.command()
@@ -260,6 +296,7 @@ def inspect(model: str) -> None:
       hwgen inspect model.pt
       hwgen inspect build/m
     """
+    from .arguments import damage_in_words
     from .build import Build
     from .loading import find_source, load
     from .report.mcu import plan_table
@@ -276,7 +313,7 @@ def inspect(model: str) -> None:
             plan_table(build.c)
         print("\n".join(summary(build)))
         print_checks(build.manifest)
-        for text in _damage(build):
+        for text in damage_in_words(build):
             print(text)
 
 
@@ -324,69 +361,6 @@ def zoo_train(name: str, out: Path | None) -> None:
     from .report.zoo import train_model
 
     train_model(name, out or Path(f"{name}.pt"))
-
-
-# -- helpers ----------------------------------------------------------------------------------
-
-
-def _choices(texts: tuple[str, ...]) -> dict[str, str]:
-    from .errors import InvalidInput
-
-    choices = {}
-    for text in texts:
-        layer, equals, form = text.partition("=")
-        if not equals:
-            raise InvalidInput(f"--schedule must be LAYER=FORM, not {text!r}")
-        choices[layer] = form
-    return choices
-
-
-def _load_array(path: Path, option: str):
-    import numpy as np
-
-    from .errors import InvalidInput
-
-    try:
-        return np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise InvalidInput(f"{option} {path}: no such file") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise InvalidInput(f"{option} {path}: must be an .npy file of numbers: {error}") from None
-
-
-def _samples(build, count: int | None, golden_inputs):
-    """Golden vectors of a build, or as many samples as asked for, with expected outputs."""
-    from .errors import InvalidInput
-
-    x, expected = build.vectors
-    if count is None:
-        return x, expected
-    if count < 1:
-        raise InvalidInput(f"--samples must be 1 or more, not {count}")
-    if count <= len(x):
-        return x[:count], expected[:count]
-    x = golden_inputs(build.graph, count)
-    return x, build.graph.run(x)
-
-
-def _no_rerun(part, x):
-    from .errors import Unsupported
-
-    raise Unsupported("compile the model again to see in which layer")
-
-
-def _warn_of_damage(build) -> None:
-    for text in _damage(build):
-        print(f"warning: {text}", file=sys.stderr)
-
-
-def _damage(build) -> list[str]:
-    """What is not as it was built, in words."""
-    paths = [build.folder / name for name in build.damage()]
-    return [
-        f"{path} {'has changed' if path.exists() else 'is missing'} since it was built"
-        for path in paths
-    ]
 
 
 class _Stopped(BaseException):

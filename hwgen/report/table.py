@@ -9,6 +9,7 @@ from ..build import Build
 from ..ir.graph import Graph, Node
 from ..ir.op import Cost
 from ..ir.schedule import Schedule
+from ..rtl.lib.area import Area
 
 __all__ = ["counted", "digits", "layer_table", "print_checks", "print_table", "summary"]
 
@@ -174,6 +175,8 @@ def summary(build: Build) -> list[str]:
             f"Verilog  {build.folder / 'verilog'}: {len(d.sources)} modules, top {d.top}; "
             f"interval {digits(d.interval)} cycles a frame, latency {digits(d.latency)} cycles"
         )
+        if d.area:
+            lines.append(f"area     {area_text(d.area)}")
     if target != "verilog":
         c = build.c
         lines.append(
@@ -181,6 +184,22 @@ def summary(build: Build) -> list[str]:
             f"arena {digits(c.arena_bytes)} bytes, constants {digits(c.constant_bytes)} bytes"
         )
     return lines
+
+
+def area_text(area: Area) -> str:
+    """An estimate, in words."""
+    parts = [
+        f"about {rounded(area.lut)} LUT6",
+        f"{rounded(area.ff)} flip-flops",
+        f"{rounded(area.dsp)} DSP blocks" if area.dsp else "",
+        f"{rounded(area.bram)} memory blocks of 18 Kbit" if area.bram else "",
+    ]
+    return f"{', '.join(filter(None, parts))}, estimated; 'hwgen synth' counts"
+
+
+def rounded(value: int) -> str:
+    """Two significant digits."""
+    return digits(round(value, 2 - len(str(value))))
 
 
 def print_checks(manifest: Mapping[str, object]) -> None:

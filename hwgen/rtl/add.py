@@ -6,7 +6,7 @@ from amaranth import Module, Signal
 
 from ..ops.add import Add
 from .design import StreamShape
-from .lib import timing
+from .lib import area, timing
 from .lib.component import StreamComponent, generates
 from .lib.pipeline import ElasticPipeline
 
@@ -18,6 +18,11 @@ class AddLayer(StreamComponent):
 
     def timing(self):
         return [timing.Join()]
+
+    def area(self):
+        sums = area.adder(min(shape.width for shape in self.inputs)) * self.output.lanes
+        held = area.registers(self.output.lanes * self.output.width)
+        return area.stages(1) + area.Area(lut=2) + held + sums
 
     def elaborate(self, platform):
         m = Module()

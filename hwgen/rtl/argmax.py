@@ -8,7 +8,7 @@ from amaranth import Const, Module, Mux, Signal
 
 from ..ops.argmax import Argmax
 from .design import StreamShape
-from .lib import timing
+from .lib import area, timing
 from .lib.component import StreamComponent, generates
 from .lib.pipeline import ElasticPipeline
 
@@ -27,6 +27,25 @@ class ArgmaxLayer(StreamComponent):
 
     def timing(self):
         return [timing.Pipeline(self._tree_stages), timing.Accumulate(self.inputs[0].beats)]
+
+    def area(self):
+        source, stages = self.inputs[0], self._tree_stages
+        width, lane_bits = source.width, max(1, (source.lanes - 1).bit_length())
+        beat_bits = (source.beats - 1).bit_length()
+        first_bits = lane_bits + beat_bits if beat_bits else 0  # index of a beat's first element
+        total = area.stages(stages + 1) + area.control(2 * stages + beat_bits)
+        row = source.lanes
+        for stage in range(stages):
+            before = row
+            for _ in range(_LEVELS_PER_STAGE):
+                row = -(-row // 2)
+            # Of a lane's index the bits that the tree has chosen so far.
+            chosen = min(lane_bits, (stage + 1) * _LEVELS_PER_STAGE)
+            winner = area.comparison(width) + area.selection(2, width + chosen)
+            total += winner * (before - row)
+            total += area.registers(row * (width + chosen) + first_bits)
+        best = area.comparison(width) + area.adder(lane_bits) * (beat_bits > 0)
+        return total + best + area.registers(width + lane_bits + beat_bits)
 
     def elaborate(self, platform):
         m = Module()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..ops.clip import Clip
 from .design import StreamShape
 from .lib.component import generates
-from .lib.elementwise import Elementwise, clip
+from .lib.elementwise import Elementwise, clip, clip_area
 
 __all__ = ["ClipLayer"]
 
@@ -16,6 +16,9 @@ class ClipLayer(Elementwise):
     def __init__(self, op: Clip, source: StreamShape, target: StreamShape) -> None:
         self._op = op
         super().__init__((source,), target)
+
+    def lane_area(self, index):
+        return clip_area(self.inputs[0].element, self._op.lo, self._op.hi, self.output.width)
 
     def lane(self, m, x, index, enable):
         return clip(x, self._op.lo, self._op.hi)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import InvalidInput
 from ..ir.types import Int, Type
+from .lib.area import Area
 
 __all__ = ["Design", "StreamShape"]
 
@@ -75,6 +76,8 @@ class Design:
     latency
         Cycles from the edge that takes a frame's first beat to the edge that gives its last
         output beat, from idle.
+    area
+        What it takes of a device with tables of six inputs, estimated in closed form.
     """
 
     folder: Path
@@ -84,6 +87,7 @@ class Design:
     output: StreamShape
     interval: int
     latency: int
+    area: Area | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -106,6 +110,7 @@ class Design:
             data["input"] = StreamShape(**data["input"])
             data["output"] = StreamShape(**data["output"])
             data["sources"] = tuple(data["sources"])
+            data["area"] = Area(**data["area"]) if data.get("area") else None
             return cls(folder=folder, **data)
         except FileNotFoundError:
             raise InvalidInput(

@@ -100,6 +100,7 @@ def emit(
         output=network.output,
         interval=network.interval,
         latency=network.latency,
+        area=network.area,
     )
     design.save()
     return design

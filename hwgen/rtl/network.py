@@ -16,6 +16,7 @@ from ..ir.graph import Graph
 from ..ir.schedule import Schedule
 from .design import StreamShape
 from .lib import timing
+from .lib.area import Area, control
 from .lib.component import StreamComponent, generator, lanes_layout
 from .lib.flow import Fork, Queue, Repack
 
@@ -98,6 +99,20 @@ class Network(wiring.Component):
     def components(self) -> dict[str, object]:
         """All parts by instance name: layers, and what lies between them."""
         return {instance.name: instance.component for instance in self._instances}
+
+    def areas(self) -> dict[str, Area]:
+        """What every part takes of a device, estimated, by instance name."""
+        return {name: component.area() for name, component in self.components.items()}
+
+    @property
+    def area(self) -> Area:
+        """What all of it takes of a device, estimated; the ports around it included."""
+        return sum(self.areas().values(), self.port_area)
+
+    @property
+    def port_area(self) -> Area:
+        """The counter that marks the last output beat of a frame."""
+        return control((self.output.beats - 1).bit_length())
 
     # -- construction ------------------------------------------------------------------------
 

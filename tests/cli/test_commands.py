@@ -15,6 +15,7 @@ COMMANDS = (
     "compile",
     "simulate",
     "run",
+    "synth",
     "inspect",
     "demo",
     "doctor",
@@ -31,7 +32,7 @@ def test_help_explains(hwgen, command):
     assert out.startswith("Usage: hwgen")
 
 
-@pytest.mark.parametrize("command", ["compile", "simulate", "run", "inspect"])
+@pytest.mark.parametrize("command", ["compile", "simulate", "run", "synth", "inspect"])
 def test_help_shows_examples(hwgen, command):
     assert "Example" in hwgen(command, "--help")[1]
 

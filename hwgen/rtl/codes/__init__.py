@@ -6,9 +6,12 @@ import importlib
 from collections.abc import Callable
 
 import numpy as np
+from amaranth import Signal, signed, unsigned
 
 from ...errors import Unsupported
 from ...ir.code import WeightCode
+from ...ir.types import Int
+from ..lib.area import Area
 
 __all__ = ["WeightLane", "implements", "weight_lane"]
 
@@ -34,6 +37,15 @@ class WeightLane:
     def product(self, pixel, field):
         """An Amaranth value: ``pixel`` times the weight held in ``field``."""
         raise NotImplementedError
+
+    def product_width(self, pixel: Int) -> int:
+        """Bits of a product with a pixel of a type."""
+        shape = signed(pixel.width) if pixel.signed else unsigned(pixel.width)
+        return len(self.product(Signal(shape), Signal(self.bits)))
+
+    def area(self, pixel: Int) -> Area:
+        """What a product takes: by default a table a bit."""
+        return Area(lut=self.product_width(pixel))
 
 
 _LANES: dict[type[WeightCode], type[WeightLane]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...ops.codes.uniform import Uniform
+from ..lib.area import multiplier
 from . import WeightLane, implements
 
 __all__ = ["UniformLane"]
@@ -20,3 +21,6 @@ class UniformLane(WeightLane):
 
     def product(self, pixel, field):
         return pixel * field.as_signed()
+
+    def area(self, pixel):
+        return multiplier(pixel.width, self.bits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from amaranth import Module
 from amaranth.lib import wiring
 
+from .area import Area
 from .component import StreamComponent
 
 __all__ = ["Chain"]
@@ -20,6 +21,9 @@ class Chain(StreamComponent):
 
     def timing(self):
         return [model for part in self._parts.values() for model in part.timing()]
+
+    def area(self):
+        return sum((part.area() for part in self._parts.values()), Area())
 
     def elaborate(self, platform):
         m = Module()

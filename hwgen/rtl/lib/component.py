@@ -14,6 +14,7 @@ from ...ir.op import Op
 from ...ir.schedule import Schedule
 from ...ir.types import Int, Type
 from ..design import StreamShape
+from .area import Area
 from .timing import Timing
 
 __all__ = ["StreamComponent", "element_shape", "generates", "generator", "lanes_layout"]
@@ -41,6 +42,8 @@ class StreamComponent(wiring.Component):
     ----------
     timing
         The handshake behaviour, cycle by cycle: interval and latency follow from it.
+    area
+        An estimate of what it takes of an FPGA.
     """
 
     # Networks are also made for their timing alone; Amaranth need not warn of those.
@@ -58,6 +61,10 @@ class StreamComponent(wiring.Component):
     def timing(self) -> list[Timing]:
         """Fresh timing models, to be chained: what the component does to its handshakes."""
         raise NotImplementedError(f"{type(self).__name__} must declare its timing")
+
+    def area(self) -> Area:
+        """What the component takes of a device with tables of six inputs, in closed form."""
+        raise NotImplementedError(f"{type(self).__name__} must declare its area")
 
 
 Factory = Callable[[Op, tuple[Type, ...], Type, Schedule, str], StreamComponent]

@@ -15,9 +15,10 @@ from amaranth import Cat, ClockSignal, Instance, Module, Signal, signed
 from ...ir.types import Int
 from ..design import StreamShape
 from ..platform import VerilogPlatform
-from . import timing
+from . import area, timing
 from .adder_graph import AdderGraph, Output, build_adder_graph
 from .component import StreamComponent
+from .matrix_area import adders_area
 from .pipeline import ElasticPipeline
 
 __all__ = ["ADDERS_PER_STAGE", "ConstantMatrix"]
@@ -96,6 +97,18 @@ class ConstantMatrix(StreamComponent):
 
     def timing(self):
         return [timing.Pipeline(self._plan.stages)]
+
+    def area(self):
+        graph, plan = self.graph, self._plan
+        bits = 0
+        for value, last in plan.last_use().items():
+            own = self.inputs[0].width if value < graph.inputs else graph.width(value)
+            bits += (last - plan.stage_of(value)) * own
+        for output in graph.outputs:
+            own = min(self.output.width, graph.output_width(output))
+            bits += (plan.stages - plan.output_stage(output)) * own
+        adders = adders_area(graph, plan.stage_of, plan.output_stage, self.output.width)
+        return area.stages(plan.stages) + adders + area.registers(bits)
 
     def elaborate(self, platform):
         m = Module()

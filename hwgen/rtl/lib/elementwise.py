@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from amaranth import Const, Module, Mux, Signal
 from amaranth.lib.memory import Memory
 
 from ...ir.types import Int
-from . import timing
+from . import area, timing
+from .area import Area
 from .component import StreamComponent, element_shape
 from .loops import wrapped
 from .pipeline import ElasticPipeline
 
-__all__ = ["ChannelConstants", "Elementwise", "clip", "table"]
+__all__ = ["ChannelConstants", "Elementwise", "clip", "clip_area", "table"]
 
 
 class Elementwise(StreamComponent):
     """One input, one output of the same lanes and beats.
 
-    Subclasses set ``depth`` and give the arithmetic of one lane.
+    Subclasses set ``depth``, give the arithmetic of one lane and estimate what it takes.
     """
 
     depth: int = 1
 
     def timing(self):
         return [timing.Pipeline(self.depth)]
+
+    def area(self):
+        lanes = (self.lane_area(index) for index in range(self.output.lanes))
+        held = area.registers(self.output.lanes * self.output.width)
+        return sum(lanes, area.stages(self.depth) + held)
+
+    def lane_area(self, index: int) -> Area:
+        """What the arithmetic of lane ``index`` takes, its output register apart.
+
+        By default a table a bit.
+        """
+        return Area(lut=max(self.inputs[0].width, self.output.width))
 
     def lane(self, m: Module, x, index: int, enable: Sequence[Signal]):
         """The value that lane ``index``'s output register takes.
@@ -70,6 +84,20 @@ def clip(value, lo: int | None, hi: int | None):
     return result
 
 
+def clip_area(shape: Int, lo: int | None, hi: int | None, width: int) -> Area:
+    """What :func:`clip` takes of a value of ``shape`` into ``width`` bits.
+
+    One bound alone is the set or reset of the output's flip-flops.
+    """
+    above = hi is not None and hi < shape.hi
+    below = lo is not None and lo > shape.lo
+    detection = Area(lut=math.ceil(max(0, shape.width - width) / 5)) * above
+    if below and lo:
+        constant = Area(lut=math.ceil(shape.width / 5) + round(0.35 * shape.width))
+        detection += constant + Area(carry=area.carry_chain(shape.width / 2))
+    return detection + Area(lut=width) * (above and below)
+
+
 def table(m: Module, entries: Sequence[int], index, name: str):
     """``entries[index]``: a table in logic, called ``name``."""
     shape = element_shape(Int.fit(min(entries), max(entries)))
@@ -102,6 +130,14 @@ class ChannelConstants:
         if folds > 1:
             with m.If(taken):
                 m.d.sync += self._fold.eq(wrapped(self._fold, folds))
+
+    @staticmethod
+    def area(values: Sequence[int], folds: int, lanes: int, lane: int) -> Area:
+        """What the constant of a lane takes: nothing if it is the same in every beat."""
+        own = [int(values[fold * lanes + lane]) for fold in range(folds)]
+        if len(set(own)) == 1:
+            return Area()
+        return area.table(folds, Int.fit(min(own), max(own)).width)
 
     def __call__(self, values: Sequence[int], lane: int, name: str):
         """The constant of the current beat's channel in ``lane``; ``name`` is that of its table."""

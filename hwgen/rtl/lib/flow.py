@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..design import StreamShape
-from . import timing
+from . import area, timing
 from .component import StreamComponent, lanes_layout
 from .loops import wrapped
 
@@ -32,6 +32,12 @@ class Queue(StreamComponent):
 
     def timing(self):
         return [timing.Queue(self.depth)]
+
+    def area(self):
+        index = (self.depth - 1).bit_length()
+        bits = 2 * index + self.depth.bit_length()
+        width = self.output.lanes * self.output.width
+        return area.control(bits) + area.ram(self.depth, width, registered=False)
 
     def elaborate(self, platform):
         m = Module()
@@ -77,6 +83,9 @@ class Fork(wiring.Component):
     def timing(self):
         return [timing.Fork()]
 
+    def area(self):
+        return area.Area(lut=3 * self.outputs, ff=self.outputs)
+
     def elaborate(self, platform):
         m = Module()
         done = Signal(self.outputs)
@@ -109,6 +118,16 @@ class Repack(StreamComponent):
 
     def timing(self):
         return [timing.Repack(self._gather, self._scatter)]
+
+    def area(self):
+        beats = max(self._gather, self._scatter)
+        if self._gather > 1:
+            held = area.registers((2 * beats - 1) * self.inputs[0].lanes * self.inputs[0].width)
+            return area.control((beats - 1).bit_length() + 1) + area.Area(lut=2) + held
+        # All but the last word are loaded, or shifted.
+        width = self.output.lanes * self.output.width
+        moved = area.registers(beats * width) + area.Area(lut=(beats - 1) * width)
+        return area.control(beats.bit_length()) + area.Area(lut=4) + moved
 
     def elaborate(self, platform):
         return self._elaborate_gather() if self._gather > 1 else self._elaborate_scatter()

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from amaranth import Cat, Const, Module, Mux, Signal, signed
 
-__all__ = ["Loop", "LoopNest", "wrapped"]
+from ...ir.types import Int
+
+__all__ = ["Loop", "LoopNest", "affine_bounds", "wrapped"]
 
 
 def wrapped(counter: Signal, turns: int):
@@ -22,6 +24,15 @@ class Loop:
 
     name: str
     turns: int
+
+
+def affine_bounds(loops: list[Loop], strides: dict[str, int], start: int) -> Int:
+    """The signed integer that holds ``start + sum(turn[l] * strides[l])`` at every step."""
+    low = high = start
+    for loop in loops:
+        span = (loop.turns - 1) * strides.get(loop.name, 0)
+        low, high = low + min(span, 0), high + max(span, 0)
+    return Int.fit(min(low, -1), high)
 
 
 class LoopNest:
@@ -94,23 +105,19 @@ class LoopNest:
         """
         m = self._m
         back = 0  # what the levels within have added when they end
-        low = high = start
         deltas = []  # innermost first: (level, change when this level steps)
         for loop in reversed(self._loops):
             stride = strides.get(loop.name, 0)
             if loop.turns > 1:
                 deltas.append((loop.name, stride - back))
-            span = (loop.turns - 1) * stride
-            back += span
-            low, high = low + min(span, 0), high + max(span, 0)
+            back += (loop.turns - 1) * stride
         if modulo is not None:
             value = Signal(range(modulo), name=name, init=start % modulo)
         else:
             if restart:
                 raise ValueError("a value that drifts from run to run needs a modulo")
-            limit = range(min(low, 0), max(high, 0) + 1)
-            shape = Signal(limit).shape()
-            value = Signal(signed(shape.width + (not shape.signed)), name=name, init=start)
+            width = affine_bounds(self._loops, strides, start).width
+            value = Signal(signed(width), name=name, init=start)
         change = Signal.like(value, name=f"{name}_change", init=0)
 
         def reduced(delta: int) -> int:

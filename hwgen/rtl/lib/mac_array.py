@@ -25,6 +25,7 @@ from ..codes import weight_lane
 from ..design import StreamShape
 from .component import StreamComponent
 from .loops import Loop, LoopNest, wrapped
+from .mac_area import mac_area
 from .mac_timing import MacTiming
 
 __all__ = ["Folding", "MacArray"]
@@ -195,6 +196,21 @@ class MacArray(StreamComponent):
 
     def timing(self):
         return [MacTiming(self._folding)]
+
+    def area(self):
+        lane, source = self._lane, self.inputs[0].element
+        codes = lane.encode(self._weights).reshape(len(self._weights), -1, 1)
+        bits = (codes >> np.arange(lane.bits)) & 1
+        return mac_area(
+            self._folding,
+            bits.reshape(len(bits), -1),
+            self._bias.reshape(len(self._bias), -1),
+            lane.area(source),
+            lane.product_width(source),
+            source,
+            self.output.element,
+            _LEVELS_PER_STAGE,
+        )
 
     def elaborate(self, platform):
         m = Module()

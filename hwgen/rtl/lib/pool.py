@@ -9,7 +9,7 @@ from amaranth import Module, Signal
 
 from ...ops.lib.window import Window
 from ..design import StreamShape
-from . import timing
+from . import area, timing
 from .chain import Chain
 from .component import StreamComponent
 from .pipeline import ElasticPipeline
@@ -21,16 +21,36 @@ _LEVELS_PER_STAGE = 2
 
 
 class _Tree(StreamComponent):
-    """Combines the ``taps`` of every lane by a two-operand ``combine``."""
+    """Combines the ``taps`` of every lane by a two-operand ``combine``: a sum, or a choice."""
 
     def __init__(self, taps: int, combine: Callable, source: StreamShape, target: StreamShape):
         self._taps, self._combine = taps, combine
+        self._sums = target.width > source.width  # a choice is as wide as what it chooses from
         levels = math.ceil(math.log2(taps))
         self._depth = max(1, -(-levels // _LEVELS_PER_STAGE))
         super().__init__((source,), target)
 
     def timing(self):
         return [timing.Pipeline(self._depth)]
+
+    def area(self):
+        total, row, width = area.Area(), self._taps, self.inputs[0].width
+        for _ in range(self._depth):
+            before = row
+            for _ in range(_LEVELS_PER_STAGE):
+                row = -(-row // 2)
+            total += self._stage_area(before, row, width)
+            if self._sums:
+                width = min(self.output.width, width + _LEVELS_PER_STAGE)
+            total += area.registers(row * width)
+        return area.stages(self._depth) + total * self.output.lanes
+
+    def _stage_area(self, before: int, after: int, width: int) -> area.Area:
+        """Of one lane: ``before`` values of ``width`` bits to ``after`` ones."""
+        if not self._sums:
+            return (area.comparison(width) + area.selection(2, width)) * (before - after)
+        sizes = [before // after + (k < before % after) for k in range(after)]
+        return sum((area.adder_tree(size, width) for size in sizes), area.Area())
 
     def elaborate(self, platform):
         m = Module()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib.memory import Memory
 
+from ...ir.types import Int
 from ...ops.lib.window import Window
 from ..design import StreamShape
+from . import area
 from .component import StreamComponent, element_shape
 from .loops import wrapped
 from .timing import GAVE, TOOK, Timing
@@ -45,6 +47,33 @@ class WindowGenerator(StreamComponent):
 
     def timing(self):
         return [WindowTiming(self._window, self._folds)]
+
+    def area(self):
+        w, folds = self._window, self._folds
+        width = self.inputs[0].lanes * self.inputs[0].width
+        total, at = area.Area(), -1
+        for offset in sorted(_offsets(w, folds)):
+            beats, at = offset - at, offset
+            if beats > _REGISTERS:
+                total += area.ram(beats - 1, width, ports=1)
+                total += area.control((beats - 2).bit_length())
+            elif beats > 2:  # a shift register in tables
+                total += area.Area(lut=width)
+            else:
+                total += area.registers(beats * width)
+        if any(w.padding):
+            total += area.Area(lut=self.output.lanes * self.output.width)
+        first_top, first_left = _first_corner(w)
+        corner = sum(
+            Int.fit(min(first, -1), size).width
+            for first, size in ((first_top, w.height), (first_left, w.row))
+        )
+        bits = 1 + (folds - 1).bit_length() + (w.steps - 1).bit_length() + corner
+        if any(w.padding):
+            bits += corner
+        if w.row > w.width:
+            bits += (w.row - 1).bit_length()
+        return total + area.control(bits)
 
     def elaborate(self, platform):
         m = Module()
@@ -107,13 +136,7 @@ class WindowGenerator(StreamComponent):
         width = len(self.i.payload.as_value())
         data = self.i.payload.as_value()
         at = -1
-        # Where a row is shorter than the kernel, several positions are equally many steps back.
-        offsets: dict[int, list[tuple[int, int]]] = {}
-        for r in range(kh):
-            for c in range(kw):
-                back = ((kh - 1 - r) * w.row + (kw - 1 - c)) * folds
-                offsets.setdefault(back, []).append((r, c))
-        for offset, positions in sorted(offsets.items()):
+        for offset, positions in sorted(_offsets(w, folds).items()):
             data = self._delay(m, data, offset - at, step, width, "{}_{}".format(*positions[-1]))
             at = offset
             for r, c in positions:
@@ -181,6 +204,19 @@ class WindowGenerator(StreamComponent):
             read.en.eq(step),
         ]
         return read.data
+
+
+def _offsets(w: Window, folds: int) -> dict[int, list[tuple[int, int]]]:
+    """How many steps back the pixels of a window's positions are.
+
+    Where a row is shorter than the kernel, several positions are equally many steps back.
+    """
+    (kh, kw), offsets = w.kernel, {}
+    for r in range(kh):
+        for c in range(kw):
+            back = ((kh - 1 - r) * w.row + (kw - 1 - c)) * folds
+            offsets.setdefault(back, []).append((r, c))
+    return offsets
 
 
 def _first_corner(w: Window) -> tuple[int, int]:
