@@ -50,6 +50,29 @@ def matrices(draw, most: int = 12) -> tuple[np.ndarray, np.ndarray, int, int]:
     return matrix, bias, lo, hi
 
 
+def check_naturals(graph, values: list[np.ndarray]) -> None:
+    """Every value, put together bit by bit as its cell says, is that value and its offset."""
+    carried = [value + graph.naturals[k].offset for k, value in enumerate(values)]
+
+    def bits(part) -> np.ndarray:
+        taken = (carried[part.value] >> part.low) & ((1 << part.width) - 1)
+        return taken ^ (((1 << part.width) - 1) * part.invert)
+
+    for value, natural in enumerate(graph.naturals):
+        assert 0 <= natural.lo <= carried[value].min()
+        assert carried[value].max() <= natural.hi < 1 << graph.width(value)
+        if value < graph.inputs:
+            continue
+        cell = graph.cell(graph.adders[value - graph.inputs])
+        below = (cell.low.width if cell.low else 0) + cell.zeros
+        result = bits(cell.left)
+        if cell.right:
+            result = (result + bits(cell.right) + cell.carry) & ((1 << cell.chain) - 1)
+            assert below + cell.chain == graph.width(value)
+        result = (result << below) + (bits(cell.low) if cell.low else 0)
+        assert np.array_equal(result, carried[value])
+
+
 @settings(max_examples=150)
 @given(matrices(), st.booleans(), st.integers(0, 4))
 def test_graphs_are_exact(drawn, share, extra_depth) -> None:
@@ -75,8 +98,7 @@ def test_graphs_are_exact(drawn, share, extra_depth) -> None:
         assert adder.lo <= values[-1].min() and values[-1].max() <= adder.hi
         assert adder.left < graph.inputs + k and adder.right < graph.inputs + k
         assert adder.depth == 1 + max(graph.depth(adder.left), graph.depth(adder.right))
-        width = graph.width(graph.inputs + k)
-        assert -(1 << width - 1) <= adder.lo and adder.hi < 1 << width - 1
+    check_naturals(graph, values)
     for output, row in zip(graph.outputs, (x @ matrix.T + bias).T, strict=True):
         width = graph.output_width(output)
         assert -(1 << width - 1) <= row.min() and row.max() < 1 << width - 1
@@ -96,7 +118,7 @@ def test_sharing_saves_and_is_fast() -> None:
     matrix = rng.integers(-128, 128, (64, 64))
     started = time.process_time()
     graph = build_adder_graph(matrix, np.zeros(64, int), 0, 255)
-    assert time.process_time() - started < 5  # about 1 s on a quiet machine
+    assert time.process_time() - started < 20  # about 3 s on a quiet machine
     digits = sum(len(csd(int(w))) for w in matrix.reshape(-1))
     assert len(graph.adders) < 0.5 * (digits - 64)
 
@@ -122,4 +144,4 @@ def test_pipelines(drawn, per_stage, seed) -> None:
 @pytest.mark.parametrize("bias", [0, 5])
 def test_rows_of_zeros(bias) -> None:
     graph = build_adder_graph(np.zeros((2, 3), int), np.array([bias, 0]), 0, 7)
-    assert graph.additions == bool(bias) and not graph.adders
+    assert graph.additions == 0 and not graph.adders

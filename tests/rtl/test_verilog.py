@@ -183,11 +183,11 @@ MUTATIONS = {
         r"(bias_rom\[\d+\] = \d+'h)([0-9a-f]+)",
         lambda m: m[1] + f"{int(m[2], 16) ^ 1:x}",
     ),
-    "a weight in logic": (SPATIAL, "small_fc1_dense_matrix.v", r"<<< 1\b", lambda m: "<<< 2"),
+    "a weight in logic": (SPATIAL, "small_fc1_dense_matrix.v", r"~x6\b", lambda m: "~x7"),
     "an addition": (
         SPATIAL,
         "small_fc2_dense_matrix.v",
-        r"(n\d+ = \S+) - ",
+        r"(n\d+ = \S+ \S+) - ",
         lambda m: m[1] + " + ",
     ),
     "a shift": (
