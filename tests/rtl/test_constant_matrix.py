@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hwgen.errors import Mismatch
 from hwgen.rtl.design import StreamShape
-from hwgen.rtl.lib.adder_graph import build_adder_graph, csd
+from hwgen.rtl.lib import constant_matrix
+from hwgen.rtl.lib.adder_graph import AdderGraph, build_adder_graph, csd
 from hwgen.rtl.lib.constant_matrix import ConstantMatrix
+from hwgen.rtl.lib.graph_check import check_graph, run_cells
 from tests.rtl.bench import check_component
 
 
@@ -51,26 +56,10 @@ def matrices(draw, most: int = 12) -> tuple[np.ndarray, np.ndarray, int, int]:
 
 
 def check_naturals(graph, values: list[np.ndarray]) -> None:
-    """Every value, put together bit by bit as its cell says, is that value and its offset."""
-    carried = [value + graph.naturals[k].offset for k, value in enumerate(values)]
-
-    def bits(part) -> np.ndarray:
-        taken = (carried[part.value] >> part.low) & ((1 << part.width) - 1)
-        return taken ^ (((1 << part.width) - 1) * part.invert)
-
     for value, natural in enumerate(graph.naturals):
-        assert 0 <= natural.lo <= carried[value].min()
-        assert carried[value].max() <= natural.hi < 1 << graph.width(value)
-        if value < graph.inputs:
-            continue
-        cell = graph.cell(graph.adders[value - graph.inputs])
-        below = (cell.low.width if cell.low else 0) + cell.zeros
-        result = bits(cell.left)
-        if cell.right:
-            result = (result + bits(cell.right) + cell.carry) & ((1 << cell.chain) - 1)
-            assert below + cell.chain == graph.width(value)
-        result = (result << below) + (bits(cell.low) if cell.low else 0)
-        assert np.array_equal(result, carried[value])
+        carried = values[value] + natural.offset
+        assert 0 <= natural.lo <= carried.min()
+        assert carried.max() <= natural.hi < 1 << graph.width(value)
 
 
 @settings(max_examples=150)
@@ -99,10 +88,54 @@ def test_graphs_are_exact(drawn, share, extra_depth) -> None:
         assert adder.left < graph.inputs + k and adder.right < graph.inputs + k
         assert adder.depth == 1 + max(graph.depth(adder.left), graph.depth(adder.right))
     check_naturals(graph, values)
+    assert np.array_equal(run_cells(graph, x), x @ matrix.T + bias)
+    check_graph(graph, matrix, bias)
     for output, row in zip(graph.outputs, (x @ matrix.T + bias).T, strict=True):
         width = graph.output_width(output)
         assert -(1 << width - 1) <= row.min() and row.max() < 1 << width - 1
     assert build_adder_graph(matrix, bias, lo, hi, share=share, extra_depth=extra_depth) == graph
+
+
+def mutated(graph: AdderGraph) -> Iterator[AdderGraph]:
+    """Graphs with one field of one adder or output changed."""
+    for k, a in enumerate(graph.adders):
+        changes = [
+            replace(a, subtract=not a.subtract),
+            replace(a, carry=not a.carry),
+            replace(a, right_shift=a.right_shift + 1) if not a.left_shift else a,
+            replace(a, left=(a.left + 1) % (graph.inputs + k)),
+        ]
+        for other in changes:
+            if other != a:
+                adders = (*graph.adders[:k], other, *graph.adders[k + 1 :])
+                # Intervals and offsets stay those of the right graph.
+                wrong = replace(graph, adders=adders)
+                wrong.__dict__["naturals"] = graph.naturals
+                yield wrong
+    for k, o in enumerate(graph.outputs):
+        for other in (replace(o, offset=o.offset + 1), replace(o, negate=not o.negate)):
+            yield replace(graph, outputs=(*graph.outputs[:k], other, *graph.outputs[k + 1 :]))
+
+
+def test_the_check_sees_every_mutation() -> None:
+    rng = np.random.default_rng(3)
+    matrix, bias = rng.integers(-7, 8, (5, 6)), rng.integers(-20, 20, 5)
+    graph = build_adder_graph(matrix, bias, 0, 15)
+    check_graph(graph, matrix, bias)
+    count = 0
+    for wrong in mutated(graph):
+        count += 1
+        with pytest.raises(Mismatch, match="5 x 6 matrix"):
+            check_graph(wrong, matrix, bias)
+    assert count > 100
+
+
+def test_a_wrong_graph_is_not_built(monkeypatch) -> None:
+    graph = build_adder_graph(np.array([[3, 5]]), np.array([0]), 0, 15)
+    monkeypatch.setattr(constant_matrix, "build_adder_graph", lambda *_: graph)
+    source, target = StreamShape(2, 4, False, 1), StreamShape(1, 9, True, 1)
+    with pytest.raises(Mismatch):
+        ConstantMatrix("unit", np.array([[3, 6]]), np.array([0]), (0, 15), source, target)
 
 
 @settings(max_examples=60)

@@ -112,9 +112,10 @@ class AdderGraph:
             Operand(adder.right, self.naturals[adder.right], adder.right_shift),
         )
 
-    def cell(self, adder: Adder) -> Cell:
-        """The hardware of an adder."""
-        return cell(*self.operands(adder), adder.subtract, adder.carry)
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The hardware of every adder."""
+        return tuple(cell(*self.operands(a), a.subtract, a.carry) for a in self.adders)
 
     def constant(self, output: Output) -> int:
         """What hardware adds to an output's value as it is carried: offsets of both."""

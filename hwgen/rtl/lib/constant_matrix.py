@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from amaranth import Cat, ClockSignal, Const, Instance, Module, Signal, Value
 
+from ...ir.schedule import PIPELINE
 from ..design import StreamShape
 from ..platform import VerilogPlatform
 from . import timing
 from .adder_graph import Adder, AdderGraph, Output, build_adder_graph
 from .component import StreamComponent
+from .graph_check import check_graph
 from .natural import Cell, Slice
 from .pipeline import ElasticPipeline
 
-__all__ = ["ADDERS_PER_STAGE", "ConstantMatrix"]
-
-ADDERS_PER_STAGE = 4
+__all__ = ["ConstantMatrix"]
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,11 @@ class ConstantMatrix(StreamComponent):
         source: StreamShape,
         target: StreamShape,
         *,
-        adders_per_stage: int = ADDERS_PER_STAGE,
+        adders_per_stage: int = PIPELINE,
     ) -> None:
         self._leaf = f"{name}_matrix"
         self.graph = build_adder_graph(matrix, bias, *interval)
+        check_graph(self.graph, matrix, bias)
         self._plan = _Plan(self.graph, adders_per_stage)
         super().__init__((source,), target)
 
@@ -125,12 +126,12 @@ class ConstantMatrix(StreamComponent):
                 now[k] = bits ^ (1 << (graph.width(k) - 1)) if graph.inverts_sign else bits
         done: dict[int, Signal] = {}
         for stage in range(plan.stages):
-            for k, adder in enumerate(graph.adders):
+            for k in range(len(graph.adders)):
                 value = graph.inputs + k
                 if plan.stage_of(value) != stage or value not in last:
                     continue
                 wire = Signal(graph.width(value), name=f"n{k}")
-                m.d.comb += wire.eq(_amaranth_cell(graph.cell(adder), now))
+                m.d.comb += wire.eq(_amaranth_cell(graph.cells[k], now))
                 now[value] = wire
             registers = {}
             for index, output in enumerate(graph.outputs):
@@ -201,7 +202,7 @@ class ConstantMatrix(StreamComponent):
                             "width": graph.width(value),
                             "meaning": meaning(a, stage),
                             "value": _verilog_cell(
-                                graph.cell(a), lambda part, stage=stage: slice_text(part, stage)
+                                graph.cells[k], lambda part, stage=stage: slice_text(part, stage)
                             ),
                         }
                     )
