@@ -31,7 +31,7 @@ class Adder:
     depth
         Adders on the longest path from an input.
     lo, hi
-        The proven interval.
+        The least and the greatest value.
     carry
         Hardware adds one at the bottom of the carry chain (:mod:`hwgen.rtl.lib.natural`).
     """
@@ -93,7 +93,7 @@ class AdderGraph:
         for a in self.adders:
             left = Operand(a.left, naturals[a.left], a.left_shift)
             right = Operand(a.right, naturals[a.right], a.right_shift)
-            naturals.append(sum_natural(left, right, a.subtract, a.carry))
+            naturals.append(sum_natural(left, right, a.subtract, a.carry, (a.lo, a.hi)))
         return tuple(naturals)
 
     @property
@@ -115,7 +115,10 @@ class AdderGraph:
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """The hardware of every adder."""
-        return tuple(cell(*self.operands(a), a.subtract, a.carry) for a in self.adders)
+        return tuple(
+            cell(*self.operands(a), a.subtract, a.carry, self.width(k))
+            for k, a in enumerate(self.adders, start=self.inputs)
+        )
 
     def constant(self, output: Output) -> int:
         """What hardware adds to an output's value as it is carried: offsets of both."""
@@ -176,12 +179,8 @@ class Builder:
         self.depths = [0] * inputs
         self.naturals = [input_natural(lo, hi)] * inputs
         self.widths = [natural.width for natural in self.naturals]
+        self._weights = list(np.eye(inputs, dtype=np.int32))  # of every value
         self._known: dict[tuple, int] = {}
-
-    def interval(self, value: int) -> tuple[int, int]:
-        if value < self.inputs:
-            return self.lo, self.hi
-        return self.adders[value - self.inputs].lo, self.adders[value - self.inputs].hi
 
     def _ordered(self, a: Term, b: Term) -> tuple[Operand, Operand, bool, int, int]:
         """Two terms as left, right, subtract, common shift, sign of the result."""
@@ -216,20 +215,17 @@ class Builder:
         key = (left.value, left.shift, right.value, right.shift, subtract)
         if key in self._known:
             return self._known[key]
-        (llo, lhi), (rlo, rhi) = self.interval(left.value), self.interval(right.value)
-        if subtract:
-            rlo, rhi = -rhi, -rlo
+        weights = self._weights[left.value] << left.shift
+        weights = weights + (-1 if subtract else 1) * (self._weights[right.value] << right.shift)
+        up, down = int(weights.clip(0).sum()), int(weights.clip(None, 0).sum())
+        lo, hi = up * self.lo + down * self.hi, up * self.hi + down * self.lo
         depth = 1 + max(self.depths[left.value], self.depths[right.value])
-        adder = Adder(
-            *key,
-            depth,
-            llo * (1 << left.shift) + rlo * (1 << right.shift),
-            lhi * (1 << left.shift) + rhi * (1 << right.shift),
-        )
+        adder = Adder(*key, depth, lo, hi)
         self._known[key] = value = self.inputs + len(self.adders)
         self.adders.append(adder)
         self.depths.append(depth)
-        self.naturals.append(sum_natural(left, right, subtract, adder.carry))
+        self._weights.append(weights)
+        self.naturals.append(sum_natural(left, right, subtract, adder.carry, (lo, hi)))
         self.widths.append(self.naturals[-1].width)
         return value
 
@@ -306,6 +302,7 @@ def _finish(graph: AdderGraph) -> AdderGraph:
         k = o.value - graph.inputs
         if k < 0 or users[o.value] > 1 or adders[k].left_shift or adders[k].right_shift:
             continue
+        width = graph.output_width(o) - o.shift
         forms = []
         for turned in (False, True):
             a, end = adders[k], o
@@ -315,20 +312,21 @@ def _finish(graph: AdderGraph) -> AdderGraph:
                 end = replace(o, negate=o.negate != a.subtract)
             for carry in (True, False):
                 form = replace(a, carry=carry)
-                forms.append((_root_cost(graph, form, end, users), turned, not carry, form, end))
+                forms.append(
+                    (_root_cost(graph, form, end, width, users), turned, not carry, form, end)
+                )
         *_, adders[k], outputs[index] = min(forms, key=lambda form: form[:3])
     return replace(graph, adders=tuple(adders), outputs=tuple(outputs))
 
 
-def _root_cost(graph: AdderGraph, adder: Adder, output: Output, users: Counter) -> int:
-    """Look-up tables of the last adder of a row and of its constant, which lies behind it.
+def _root_cost(graph: AdderGraph, adder: Adder, output: Output, width: int, users: Counter) -> int:
+    """Look-up tables of the last adder of a row and of its constant; ``width`` bits are used.
 
     Yosys makes an adder of three operands, which costs more, from two in a row if the first has no
     other user, its sum is not inverted, and it is as wide as the second's or not a difference.
     """
     left, right = graph.operands(adder)
-    natural = sum_natural(left, right, adder.subtract, adder.carry)
-    width = graph.output_width(output) - output.shift
+    natural = sum_natural(left, right, adder.subtract, adder.carry, (adder.lo, adder.hi))
     chain = min(natural.width, width)
     total = cost(left, right, adder.subtract)
     plain = [left] if adder.subtract != adder.carry else [left, right]
@@ -339,6 +337,4 @@ def _root_cost(graph: AdderGraph, adder: Adder, output: Output, users: Counter) 
     carried = natural.offset << output.shift
     constant = (output.offset + (carried if output.negate else -carried)) >> output.shift
     constant = (constant + output.negate) & ((1 << width) - 1)
-    if constant & 1 and not output.negate and (not adder.carry or natural.width >= width):
-        total += chain
     return total + constant.bit_count()

@@ -315,9 +315,8 @@ def _output(graph: AdderGraph, output: Output, name: str, width: int) -> str:
     low = [f"{output.shift}'d{constant & ((1 << output.shift) - 1)}"] if output.shift else []
     constant >>= output.shift
     width -= output.shift
-    above = "0"
     if output.negate:  # -value is ~value + 1
-        name, above = f"~{name}", "1"
+        name = f"~{name}"
         constant = (constant + 1) & ((1 << width) - 1)
     whole = graph.width(output.value)
     bits = min(whole, width)
@@ -327,8 +326,11 @@ def _output(graph: AdderGraph, output: Output, name: str, width: int) -> str:
         low.insert(0, _bits(name, whole, 0, split))
     constant >>= split
     if split < bits:
-        value = _padded(_bits(name, whole, split, bits), width - bits, above)
-        low.insert(0, f"{value} + {width - split}'d{constant}")
+        # As constant - ~value - 1, or constant + ~value: see _verilog_cell for the reason.
+        value = _bits(name if output.negate else f"~{name}", whole, split, bits)
+        sign = "+" if output.negate else "-"
+        constant -= not output.negate
+        low.insert(0, f"{width - split}'d{constant} {sign} {_padded(value, width - bits, '1')}")
     elif width > bits:
         constant -= output.negate
         low.insert(0, f"{width - bits}'d{constant & ((1 << (width - bits)) - 1)}")

@@ -103,28 +103,26 @@ def overlap(left: Operand, right: Operand) -> int:
     return max(0, min(left.top, right.top) - max(left.shift, right.shift))
 
 
-def sum_natural(left: Operand, right: Operand, subtract: bool, carry: bool) -> Natural:
-    """How ``(left << shift) +- (right << shift)`` is carried; ``carry`` as in :class:`Cell`.
+def sum_natural(
+    left: Operand, right: Operand, subtract: bool, carry: bool, interval: tuple[int, int]
+) -> Natural:
+    """How ``(left << shift) +- (right << shift)``, of the given interval, is carried.
 
-    Where a sum is as wide as an operand it gets one bit more: Yosys makes adders of three operands,
-    twice the size, from sums of the same width.
+    ``carry`` as in :class:`Cell`. Where a sum is as wide as an operand it gets one bit more: Yosys
+    makes adders of three operands, twice the size, from sums of the same width.
     """
     a, b = left.natural, right.natural.inverted if subtract else right.natural
     start = max(left.shift, right.shift)
     chained = overlap(left, right) > 0
-    one = (carry and chained) << start
-    hi = (a.hi << left.shift) + (b.hi << right.shift) + one
+    offset = (a.offset << left.shift) + (b.offset << right.shift)
+    offset += (carry and chained) << start
+    hi = interval[1] + offset
     if chained and any(
         operand.natural.start == start - operand.shift and operand.top == hi.bit_length()
         for operand in ((left, right) if subtract else (left,))
     ):
         hi = 1 << hi.bit_length()
-    return Natural(
-        (a.offset << left.shift) + (b.offset << right.shift) + one,
-        (a.lo << left.shift) + (b.lo << right.shift) + one,
-        hi,
-        start if chained else None,
-    )
+    return Natural(offset, interval[0] + offset, hi, start if chained else None)
 
 
 def cost(left: Operand, right: Operand, subtract: bool) -> int:
@@ -132,10 +130,10 @@ def cost(left: Operand, right: Operand, subtract: bool) -> int:
     return right.natural.width if subtract else overlap(left, right)
 
 
-def cell(left: Operand, right: Operand, subtract: bool, carry: bool) -> Cell:
-    """The hardware of an adder; one of the shifts is 0."""
+def cell(left: Operand, right: Operand, subtract: bool, carry: bool, width: int) -> Cell:
+    """The hardware of an adder with a sum of ``width`` bits; one of the shifts is 0."""
     start = max(left.shift, right.shift)
-    high = sum_natural(left, right, subtract, carry).width - start
+    high = width - start
     upper, lower = (left, right) if left.shift == start else (right, left)
 
     def part(operand: Operand, low: int, width: int) -> Slice:
