@@ -119,10 +119,13 @@ def test_shared_form_is_the_matrix(element, tmp_path, monkeypatch) -> None:
 
 
 MUTATIONS = {
-    "an operand": (r"~x1\b", "~x2"),
+    "an operand": (r"~x(\d)", lambda m: f"~x{(int(m[1]) + 1) % 4}"),
     "a sign": (r"~(x\d)", r"\1"),
-    "a carry": (r"(\{\d'b0+, [\w\[\]:]+\}) - \{\d'b1+, ~(\w+)\}", r"\1 + \2"),
-    "a constant": (r"\+ (\d+)'d(\d+)", lambda m: f"+ {m[1]}'d{int(m[2]) ^ 1}"),
+    "a carry": (
+        r" \+ \{(\d)'b0+, ~(\w+)\}",
+        lambda m: f" - {{{m[1]}'b{'1' * int(m[1])}, {m[2]}}}",
+    ),
+    "a constant": (r"(\d'd)(\d+) ([-+])", lambda m: f"{m[1]}{int(m[2]) ^ 1} {m[3]}"),
 }
 
 

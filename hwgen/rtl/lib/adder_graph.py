@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from ...ir.types import Int
+from .finish import bare, finish
 from .natural import Cell, Natural, Operand, cell, cost, input_natural, sum_natural
 from .sharing import share as share_terms
 from .signed_digits import csd
@@ -44,7 +45,7 @@ class Adder:
     depth: int
     lo: int
     hi: int
-    carry: bool = True
+    carry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,20 @@ class AdderGraph:
         for a in self.adders:
             left = Operand(a.left, naturals[a.left], a.left_shift)
             right = Operand(a.right, naturals[a.right], a.right_shift)
-            naturals.append(sum_natural(left, right, a.subtract, a.carry, (a.lo, a.hi)))
+            natural = sum_natural(left, right, a.subtract, a.carry, (a.lo, a.hi))
+            top = natural.hi.bit_length()
+            if any(o.top == top and self.users[o.value] == 1 for o in bare(left, right, a)):
+                natural = replace(natural, hi=1 << top)  # see hwgen.rtl.lib.finish
+            naturals.append(natural)
         return tuple(naturals)
+
+    @cached_property
+    def users(self) -> Counter[int]:
+        """How many operands and outputs every value is."""
+        users = Counter(o.value for o in self.outputs)
+        for a in self.adders:
+            users.update((a.left, a.right))
+        return users
 
     @property
     def inverts_sign(self) -> bool:
@@ -286,55 +299,4 @@ def _sum_up(rows: list[list[Term]], bias: np.ndarray, builder: Builder) -> Adder
     graph = AdderGraph(
         builder.inputs, builder.lo, builder.hi, tuple(builder.adders), tuple(results)
     )
-    return _finish(graph)
-
-
-def _finish(graph: AdderGraph) -> AdderGraph:
-    """Give the last adder of every row the form that is cheapest with the output's constant.
-
-    Its carry-in makes the constant even or odd, and a difference can be turned round.
-    """
-    users = Counter(o.value for o in graph.outputs)
-    for a in graph.adders:
-        users.update((a.left, a.right))
-    adders, outputs = list(graph.adders), list(graph.outputs)
-    for index, o in enumerate(outputs):
-        k = o.value - graph.inputs
-        if k < 0 or users[o.value] > 1 or adders[k].left_shift or adders[k].right_shift:
-            continue
-        width = graph.output_width(o) - o.shift
-        forms = []
-        for turned in (False, True):
-            a, end = adders[k], o
-            if turned:
-                lo, hi = (-a.hi, -a.lo) if a.subtract else (a.lo, a.hi)
-                a = replace(a, left=a.right, right=a.left, lo=lo, hi=hi)
-                end = replace(o, negate=o.negate != a.subtract)
-            for carry in (True, False):
-                form = replace(a, carry=carry)
-                forms.append(
-                    (_root_cost(graph, form, end, width, users), turned, not carry, form, end)
-                )
-        *_, adders[k], outputs[index] = min(forms, key=lambda form: form[:3])
-    return replace(graph, adders=tuple(adders), outputs=tuple(outputs))
-
-
-def _root_cost(graph: AdderGraph, adder: Adder, output: Output, width: int, users: Counter) -> int:
-    """Look-up tables of the last adder of a row and of its constant; ``width`` bits are used.
-
-    Yosys makes an adder of three operands, which costs more, from two in a row if the first has no
-    other user, its sum is not inverted, and it is as wide as the second's or not a difference.
-    """
-    left, right = graph.operands(adder)
-    natural = sum_natural(left, right, adder.subtract, adder.carry, (adder.lo, adder.hi))
-    chain = min(natural.width, width)
-    total = cost(left, right, adder.subtract)
-    plain = [left] if adder.subtract != adder.carry else [left, right]
-    for operand in plain:
-        same = operand.natural.width >= chain and operand.natural.start == 0
-        if same and users[operand.value] == 1:
-            total += chain
-    carried = natural.offset << output.shift
-    constant = (output.offset + (carried if output.negate else -carried)) >> output.shift
-    constant = (constant + output.negate) & ((1 << width) - 1)
-    return total + constant.bit_count()
+    return finish(graph)

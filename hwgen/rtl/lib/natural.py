@@ -108,21 +108,14 @@ def sum_natural(
 ) -> Natural:
     """How ``(left << shift) +- (right << shift)``, of the given interval, is carried.
 
-    ``carry`` as in :class:`Cell`. Where a sum is as wide as an operand it gets one bit more: Yosys
-    makes adders of three operands, twice the size, from sums of the same width.
+    ``carry`` as in :class:`Cell`.
     """
     a, b = left.natural, right.natural.inverted if subtract else right.natural
     start = max(left.shift, right.shift)
     chained = overlap(left, right) > 0
     offset = (a.offset << left.shift) + (b.offset << right.shift)
     offset += (carry and chained) << start
-    hi = interval[1] + offset
-    if chained and any(
-        operand.natural.start == start - operand.shift and operand.top == hi.bit_length()
-        for operand in ((left, right) if subtract else (left,))
-    ):
-        hi = 1 << hi.bit_length()
-    return Natural(offset, interval[0] + offset, hi, start if chained else None)
+    return Natural(offset, interval[0] + offset, interval[1] + offset, start if chained else None)
 
 
 def cost(left: Operand, right: Operand, subtract: bool) -> int:
