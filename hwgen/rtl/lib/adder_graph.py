@@ -250,7 +250,7 @@ def build_adder_graph(
     hi: int,
     *,
     share: bool = True,
-    extra_depth: int = 1,
+    extra_depth: int = 0,
 ) -> AdderGraph:
     """The adder graph of ``matrix @ x + bias`` for x in ``[lo, hi]``^n.
 
