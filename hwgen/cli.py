@@ -55,6 +55,12 @@ def cli() -> None:
     metavar="LAYER=FORM",
     help="Hardware of one layer: spatial, or folded:PExSIMD. Repeatable.",
 )
+@click.option(
+    "--pipeline",
+    type=int,
+    metavar="N",
+    help="Adders in a row between registers of spatial layers, 1 to 64 [default: 4].",
+)
 @click.option("--vectors", type=Path, help="Samples to verify on: integers, .npy.")
 @click.option("--simulator", type=click.Choice(SIMULATORS), help="Engine that checks the Verilog.")
 @click.option("--no-verify", is_flag=True, help="Emit without comparing.")
@@ -67,6 +73,7 @@ def compile(
     mcu: str,
     cycles: int | None,
     choices: tuple[str, ...],
+    pipeline: int | None,
     vectors: Path | None,
     simulator: str | None,
     no_verify: bool,
@@ -98,6 +105,7 @@ def compile(
         mcu=mcu,
         cycles=cycles,
         schedules=parse_choices(choices),
+        pipeline=pipeline,
         samples=load_array(vectors, "--vectors") if vectors else None,
         simulator=simulator,
         verify=not no_verify,

@@ -39,6 +39,7 @@ def compile(
     mcu: str | Path = "host",
     cycles: int | None = None,
     schedules: Mapping[str, Schedule | str] | None = None,
+    pipeline: int | None = None,
     samples=None,
     simulator: str | None = None,
     verify: bool = True,
@@ -66,6 +67,9 @@ def compile(
     schedules
         Hardware forms fixed by layer name: :class:`hwgen.Schedule` or text such as
         ``folded:4x8`` (PE x SIMD).
+    pipeline
+        Most adders in a row between two registers of the spatial layers, 1 to 64; by default 4.
+        Fewer mean a faster clock, more registers and a longer latency.
     samples
         Integers of shape (batch, *input shape) to verify on; by default 32 that reach into corners.
     simulator
@@ -87,7 +91,7 @@ def compile(
     reporter = reporter or Silent()
     _check_target(target, mcu)
     out = Path(out)
-    cycles = _whole(cycles)
+    cycles, pipeline = _whole("cycles", cycles), _whole("pipeline", pipeline)
     if schedules is not None and not isinstance(schedules, Mapping):
         raise InvalidInput(
             f"schedules must map layer names to schedules, found {type(schedules).__name__}"
@@ -113,14 +117,16 @@ def compile(
             name: parse_schedule(pick) if isinstance(pick, str) else pick
             for name, pick in (schedules or {}).items()
         }
-        picks = schedule(graph, cycles, fixed) if target != "c" else {}
+        picks = schedule(graph, cycles, fixed, pipeline) if target != "c" else {}
+    if pipeline is not None and not any(pick.form == "spatial" for pick in picks.values()):
+        reporter.note("--pipeline has no effect here: no layer is spatial")
     with appearing(out, graph.name, force) as folder:
         save_graph(graph, folder / "model")
         (folder / "vectors").mkdir()
         np.save(folder / "vectors" / "input.npy", x)
         np.save(folder / "vectors" / "expected.npy", expected)
         if target != "c":
-            picks = _emit_verilog(graph, picks, fixed, cycles, folder, reporter)
+            picks = _emit_verilog(graph, picks, fixed, cycles, pipeline, folder, reporter)
             if verify:
                 checks.append(
                     _check_verilog(graph, picks, folder, x, expected, simulator, reporter)
@@ -135,6 +141,7 @@ def compile(
                 "target": target,
                 "mcu": machine.name,
                 "cycles": cycles,
+                "pipeline": pipeline,
                 "schedules": {name: str(pick) for name, pick in fixed.items()},
             },
             checks=[{"form": c.form, "samples": c.samples, "differ": c.differ} for c in checks],
@@ -154,11 +161,11 @@ def _check_target(target: str, mcu: str | Path) -> None:
         raise InvalidInput(f"mcu {str(mcu)!r} says what C is for, and needs target c or all")
 
 
-def _whole(cycles) -> int | None:
+def _whole(name: str, value) -> int | None:
     try:
-        return None if cycles is None else operator.index(cycles)
+        return None if value is None else operator.index(value)
     except TypeError:
-        raise InvalidInput(f"cycles must be a whole number, not {cycles!r}") from None
+        raise InvalidInput(f"{name} must be a whole number, not {value!r}") from None
 
 
 def _rerun(part: Graph, x: np.ndarray) -> np.ndarray:
@@ -201,6 +208,7 @@ def _emit_verilog(
     picks: dict[str, Schedule],
     fixed: Mapping[str, Schedule],
     cycles: int | None,
+    pipeline: int | None,
     folder: Path,
     reporter,
 ) -> dict[str, Schedule]:
@@ -222,7 +230,7 @@ def _emit_verilog(
                     f"--cycles {cycles} cannot be met: the schedules found take {interval} cycles a "
                     f"frame; {limit.where} needs {least} at best; try --cycles {interval}"
                 )
-            picks = schedule(graph, goal, fixed)
+            picks = schedule(graph, goal, fixed, pipeline)
         emit(graph, picks, folder / "verilog", network)
     return picks
 

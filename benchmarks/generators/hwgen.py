@@ -8,10 +8,10 @@ import jinja2  # noqa: F401  imported late by hwgen; here it counts as start-up,
 import numpy as np
 
 from hwgen.ir.graph import Graph
+from hwgen.ir.schedule import PIPELINE
 from hwgen.passes.pipeline import run_passes
 from hwgen.passes.schedule import schedule
 from hwgen.rtl.emit import emit as emit_verilog
-from hwgen.rtl.lib import constant_matrix
 from hwgen.rtl.lib.component import generator
 from hwgen.sim.verilated import VerilatedSimulator
 
@@ -39,7 +39,7 @@ def emit(graph: Graph, form: str, folder: Path) -> Emitted:
     return Emitted(
         top=design.top,
         sources=design.paths,
-        form=f"pipelined, {constant_matrix.ADDERS_PER_STAGE} adders a stage, AXI4-Stream with stalls",
+        form=f"pipelined, {PIPELINE} adders a stage, AXI4-Stream with stalls",
         latency=design.latency,
         adders=lambda: sum(
             _adders(graph, node, picks) for node in graph.nodes if node.op.name == "dense"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Schedule"]
+__all__ = ["PIPELINE", "Schedule"]
+
+PIPELINE = 4  # adders in a row between registers of a spatial op, by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,9 @@ class Schedule:
         in ``pe`` and ``simd``, so that a beat holds neighbouring channels.
     lanes
         Elements a beat of a ``stream`` op; divides the channels. 0: all of them.
+    pipeline
+        Most adders in a row between two registers of a ``spatial`` op. Any number fits any op:
+        schedules that differ in this alone are equal.
     """
 
     form: Literal["spatial", "folded", "stream"] = "stream"
@@ -35,6 +40,7 @@ class Schedule:
     simd: int = 1
     parallel: int = 1
     lanes: int = 0
+    pipeline: int = field(default=PIPELINE, compare=False)
 
     @property
     def multipliers(self) -> int:

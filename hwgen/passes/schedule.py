@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,8 @@ __all__ = ["best_cycles", "parse_schedule", "schedule"]
 
 DEFAULT_CYCLES = 1024  # a folded layer's goal where the user states none
 SPATIAL_DIGITS = 20_000  # non-zero weight bits up to which a layer goes into logic by default
+LARGEST = 200_000  # adders, or multipliers, of a layer; minutes to lay out
+PIPELINES = range(1, 65)  # adders in a row between registers
 
 
 def parse_schedule(text: str) -> Schedule:
@@ -34,7 +37,10 @@ def parse_schedule(text: str) -> Schedule:
 
 
 def schedule(
-    graph: Graph, cycles: int | None = None, choices: Mapping[str, Schedule] | None = None
+    graph: Graph,
+    cycles: int | None = None,
+    choices: Mapping[str, Schedule] | None = None,
+    pipeline: int | None = None,
 ) -> dict[str, Schedule]:
     """A schedule for every op of ``graph``.
 
@@ -45,6 +51,9 @@ def schedule(
         layers go into logic, and the others are folded to 1024 cycles.
     choices
         Schedules that the user fixes, by node or layer name.
+    pipeline
+        Most adders in a row between two registers of the spatial layers, 1 to 64. None: what
+        ``choices`` say, else 4.
 
     Returns
     -------
@@ -57,6 +66,10 @@ def schedule(
     """
     if cycles is not None and cycles < 1:
         raise InvalidInput(f"--cycles must be 1 or more, not {cycles}")
+    if pipeline is not None and pipeline not in PIPELINES:
+        raise InvalidInput(
+            f"--pipeline must be 1 to {PIPELINES[-1]} adders between registers, not {pipeline}"
+        )
     chosen = _resolve(graph, choices or {})
     lanes: dict[str, int] = {}
     result: dict[str, Schedule] = {}
@@ -70,6 +83,8 @@ def schedule(
             pick = _flatten_lanes(graph, node, lanes[node.inputs[0]])
         else:
             pick = _pick(graph, node, cycles, lanes[node.inputs[0]])
+        if pipeline is not None and pick.form == "spatial":
+            pick = replace(pick, pipeline=pipeline)
         result[node.name] = pick
         lanes[node.name] = _lanes_out(graph, node, pick)
     return result
@@ -82,7 +97,7 @@ def best_cycles(graph: Graph) -> tuple[int, Node]:
         if node.op.name in ("input", "flatten"):
             continue
         types = graph.operands(node)
-        least = min(node.op.cost(*types, schedule=s).cycles for s in node.op.schedules(*types))
+        least = min(node.op.cost(*types, schedule=s).cycles for s in _options(graph, node))
         if worst is None or least > worst[0]:
             worst = least, node
     if worst is None:
@@ -104,8 +119,37 @@ def _resolve(graph: Graph, choices: Mapping[str, Schedule]) -> dict[str, Schedul
         if not fitting:
             options = _describe_options(graph, nodes[0])
             raise InvalidInput(f"--schedule {key}: '{pick}' does not fit; {options}")
-        chosen[fitting[0].name] = pick
+        chosen[fitting[0].name] = _checked(graph, fitting[0], key, pick)
     return chosen
+
+
+def _checked(graph: Graph, node: Node, key: str, pick: Schedule) -> Schedule:
+    """``pick``, if it is not too large to be laid out."""
+    if pick.form == "spatial" and pick.pipeline not in PIPELINES:
+        raise InvalidInput(
+            f"--schedule {key}: pipeline must be 1 to {PIPELINES[-1]} adders between registers, "
+            f"not {pick.pipeline}"
+        )
+    size = _size(node, pick)
+    if size > LARGEST:
+        what = "adders" if pick.form == "spatial" else "multipliers"
+        raise InvalidInput(
+            f"--schedule {key}: '{pick}' would take {size} {what}, and the limit is {LARGEST}; "
+            f"{_describe_options(graph, node)}"
+        )
+    return pick
+
+
+def _options(graph: Graph, node: Node) -> list[Schedule]:
+    """Schedules that are not too large to be laid out."""
+    return [s for s in node.op.schedules(*graph.operands(node)) if _size(node, s) <= LARGEST]
+
+
+def _size(node: Node, pick: Schedule) -> int:
+    """Adders of a spatial form with nothing shared, multipliers of a folded one."""
+    if pick.form == "spatial":
+        return _digits(node) - len(node.op.weights.decode())  # type: ignore[attr-defined]
+    return pick.multipliers if pick.form == "folded" else 0
 
 
 def _is_weighted(graph: Graph, node: Node) -> bool:
@@ -115,13 +159,15 @@ def _is_weighted(graph: Graph, node: Node) -> bool:
 
 
 def _describe_options(graph: Graph, node: Node) -> str:
-    folded = [s for s in node.op.schedules(*graph.operands(node)) if s.form == "folded"]
+    options = _options(graph, node)
+    folded = [s for s in options if s.form == "folded"]
     if not folded:
         return f"{node.where} has no weights and follows its neighbours"
     pe = sorted({s.pe for s in folded if s.parallel == 1})
     simd = sorted({s.simd for s in folded if s.parallel == 1})
+    spatial = "spatial, or " if Schedule("spatial") in options else ""
     return (
-        f"{node.where} takes spatial, or folded with PE in {{{', '.join(map(str, pe))}}} "
+        f"{node.where} takes {spatial}folded with PE in {{{', '.join(map(str, pe))}}} "
         f"and SIMD in {{{', '.join(map(str, simd))}}}"
     )
 
@@ -138,7 +184,7 @@ def _flatten_lanes(graph: Graph, node: Node, before: int) -> Schedule:
 def _pick(graph: Graph, node: Node, cycles: int | None, before: int) -> Schedule:
     """The smallest schedule that meets the goal."""
     types = graph.operands(node)
-    options = node.op.schedules(*types)
+    options = _options(graph, node)
     goal = cycles
     if goal is None:
         if Schedule("spatial") in options and _digits(node) <= SPATIAL_DIGITS:

@@ -31,6 +31,7 @@ def make(op, types, result, schedule, name):
             op.input_interval(x),
             windows.output,
             target,
+            adders_per_stage=schedule.pipeline,
         )
         return Chain(windows=windows, weights=matrix)
     folding = Folding(window, x.channels, result.channels, op.groups, schedule)

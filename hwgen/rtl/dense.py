@@ -20,7 +20,13 @@ def make(op, types, result, schedule, name):
     source, target = StreamShape.of(x, in_lanes), StreamShape.of(result, out_lanes)
     if schedule.form == "spatial":
         return ConstantMatrix(
-            name, op.weights.decode(), op.bias.array, (x.lo, x.hi), source, target
+            name,
+            op.weights.decode(),
+            op.bias.array,
+            (x.lo, x.hi),
+            source,
+            target,
+            adders_per_stage=schedule.pipeline,
         )
     outputs, inputs = op.weights.shape
     folding = Folding(Window(1, 1, (1, 1), (1, 1), (0, 0)), inputs, outputs, 1, schedule)

@@ -140,6 +140,29 @@ def test_schedules_of_the_user_are_kept(hwgen, graph_file, tmp_path):
     assert str(picks["fc2"]) == "spatial"
 
 
+def test_pipeline_sets_the_adders_between_registers(hwgen, graph_file, tmp_path):
+    latencies = []
+    for adders in (1, 2, 64):
+        code, _, err = hwgen(
+            "compile", graph_file, "-o", "b", "--target", "verilog", "--simulator", "amaranth",
+            "--pipeline", adders, "--schedule", "fc1=spatial", "--schedule", "fc2=spatial",
+        )  # fmt: skip
+        assert code == 0, err
+        build = Build.load(tmp_path / "b")
+        assert build.manifest["options"]["pipeline"] == adders
+        assert build.schedules["fc1"].pipeline == adders
+        latencies.append(build.design.latency)
+    assert latencies[0] > latencies[1] > latencies[2]
+
+
+def test_pipeline_without_effect_is_said(hwgen, graph_file):
+    code, out, err = hwgen(
+        "compile", graph_file, "-o", "b", "--target", "c", "--pipeline", 2, "--no-verify"
+    )
+    assert code == 0, err
+    assert "--pipeline has no effect here" in out + err
+
+
 @pytest.mark.parametrize("cycles", [1, 4, 12, 24])
 def test_cycles_are_met(hwgen, graph_file, tmp_path, cycles):
     code, _, err = hwgen("compile", graph_file, "-o", "b", "--cycles", cycles, "--no-verify",

@@ -118,6 +118,29 @@ def test_wrong_schedule(refused, graph_file, name, choice):
     refused(name, "compile", graph_file.name, "--schedule", choice)
 
 
+@pytest.mark.parametrize("adders", ["0", "65"])
+def test_wrong_pipeline(refused, graph_file, adders):
+    refused(f"pipeline_{adders}", "compile", graph_file.name, "--pipeline", adders)
+
+
+def test_a_matrix_too_large_for_logic(refused, tmp_path):
+    from hwgen.ir import Constant, GraphBuilder, Type
+    from hwgen.ops.codes.uniform import Uniform
+    from hwgen.ops.dense import Dense
+    from hwgen.passes.schedule import schedule
+
+    weights = np.random.default_rng(0).integers(-7, 8, (512, 784))
+    builder = GraphBuilder("large")
+    x = builder.input(Type.of((784,), 0, 15))
+    op = Dense(Uniform(Constant(weights), 4), Constant(np.zeros(512, int)))
+    graph = builder.build(builder.add(op, x, name="fc1", layer="layers.0"))
+    save_graph(graph, tmp_path / "large")
+    refused("spatial_too_large", "compile", "large.ir.json", "--schedule", "fc1=spatial")
+    refused("cycles_too_few_for_a_large_layer", "compile", "large.ir.json", "--cycles", "1")
+    assert schedule(graph)["fc1"].form == "folded"
+    assert schedule(graph, cycles=4)["fc1"].form == "folded"
+
+
 def test_out_is_a_file(refused, graph_file, tmp_path):
     (tmp_path / "taken").write_text("mine")
     refused("out_is_a_file", "compile", graph_file.name, "-o", "taken")
@@ -233,7 +256,7 @@ def test_wrong_verilog_is_not_emitted(hwgen, graph_file, tmp_path, monkeypatch):
         if file is None:
             return
         text = file.read_text()
-        at = text.index("wire signed", text.index("// stage 0"))
+        at = text.index("wire [", text.index("// stage 0"))
         line = text[at : text.index("\n", at)]
         swapped = line.replace(" + ", " - ") if " + " in line else line.replace(" - ", " + ")
         assert swapped != line

@@ -183,12 +183,12 @@ MUTATIONS = {
         r"(bias_rom\[\d+\] = \d+'h)([0-9a-f]+)",
         lambda m: m[1] + f"{int(m[2], 16) ^ 1:x}",
     ),
-    "a weight in logic": (SPATIAL, "small_fc1_dense_matrix.v", r"<<< 1\b", lambda m: "<<< 2"),
+    "a weight in logic": (SPATIAL, "small_fc1_dense_matrix.v", r"\bx6}", lambda m: "x7}"),
     "an addition": (
         SPATIAL,
         "small_fc2_dense_matrix.v",
-        r"(n\d+ = \S+) - ",
-        lambda m: m[1] + " + ",
+        r"(n\d+ = \S+ \S+) \+ ",
+        lambda m: m[1] + " - ",
     ),
     "a shift": (
         SPATIAL,

@@ -7,23 +7,24 @@ and easier to read. Amaranth's own simulator gets the same graph as Amaranth sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
-from amaranth import Cat, ClockSignal, Instance, Module, Signal, signed
+from amaranth import Cat, ClockSignal, Const, Instance, Module, Signal, Value
 
-from ...ir.types import Int
+from ...ir.schedule import PIPELINE
 from ..design import StreamShape
 from ..platform import VerilogPlatform
 from . import area, timing
-from .adder_graph import AdderGraph, Output, build_adder_graph
+from .adder_graph import Adder, AdderGraph, Output, build_adder_graph
 from .component import StreamComponent
+from .graph_check import check_graph
 from .matrix_area import adders_area
+from .natural import Cell, Slice
 from .pipeline import ElasticPipeline
 
-__all__ = ["ADDERS_PER_STAGE", "ConstantMatrix"]
-
-ADDERS_PER_STAGE = 4
+__all__ = ["ConstantMatrix"]
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,11 @@ class ConstantMatrix(StreamComponent):
         source: StreamShape,
         target: StreamShape,
         *,
-        adders_per_stage: int = ADDERS_PER_STAGE,
+        adders_per_stage: int = PIPELINE,
     ) -> None:
         self._leaf = f"{name}_matrix"
         self.graph = build_adder_graph(matrix, bias, *interval)
+        check_graph(self.graph, matrix, bias)
         self._plan = _Plan(self.graph, adders_per_stage)
         super().__init__((source,), target)
 
@@ -107,7 +109,7 @@ class ConstantMatrix(StreamComponent):
         for output in graph.outputs:
             own = min(self.output.width, graph.output_width(output))
             bits += (plan.stages - plan.output_stage(output)) * own
-        adders = adders_area(graph, plan.stage_of, plan.output_stage, self.output.width)
+        adders = adders_area(graph, self.output.width)
         return area.stages(plan.stages) + adders + area.registers(bits)
 
     def elaborate(self, platform):
@@ -130,25 +132,28 @@ class ConstantMatrix(StreamComponent):
     def _elaborate_graph(self, m: Module, pipe: ElasticPipeline) -> None:
         graph, plan = self.graph, self._plan
         last = plan.last_use()
-        now = {k: self.i.payload[k] for k in range(graph.inputs) if k in last}
+        now = {}
+        for k in range(graph.inputs):
+            if k in last:
+                bits = Value.cast(self.i.payload[k])[: graph.width(k)]
+                now[k] = bits ^ (1 << (graph.width(k) - 1)) if graph.inverts_sign else bits
         done: dict[int, Signal] = {}
         for stage in range(plan.stages):
-            for k, adder in enumerate(graph.adders):
+            for k in range(len(graph.adders)):
                 value = graph.inputs + k
                 if plan.stage_of(value) != stage or value not in last:
                     continue
-                left = now[adder.left] << adder.left_shift
-                right = now[adder.right] << adder.right_shift
-                wire = Signal(signed(graph.width(value)), name=f"n{k}")
-                m.d.comb += wire.eq(left - right if adder.subtract else left + right)
+                wire = Signal(graph.width(value), name=f"n{k}")
+                m.d.comb += wire.eq(_amaranth_cell(graph.cells[k], now))
                 now[value] = wire
             registers = {}
             for index, output in enumerate(graph.outputs):
                 if index in done:
                     source = done[index]
                 elif plan.output_stage(output) == stage:
-                    value = now[output.value] << output.shift if output.value >= 0 else 0
-                    source = output.offset - value if output.negate else output.offset + value
+                    constant = graph.constant(output)
+                    carried = now[output.value] << output.shift if output.value >= 0 else 0
+                    source = constant - carried if output.negate else constant + carried
                 else:
                     continue
                 register = Signal.like(self.o.payload[index], name=f"y{index}_stage{stage}")
@@ -157,8 +162,7 @@ class ConstantMatrix(StreamComponent):
                 done[index] = register
             for value, wire in now.items():
                 if last[value] > stage:
-                    width = graph.width(value)
-                    register = Signal(signed(width), name=f"v{value}_stage{stage}")
+                    register = Signal(graph.width(value), name=f"v{value}_stage{stage}")
                     with m.If(pipe.enable[stage]):
                         m.d.sync += register.eq(wire)
                     registers[value] = register
@@ -177,23 +181,24 @@ class ConstantMatrix(StreamComponent):
             delay = stage - plan.stage_of(value)
             return f"{base}_q{delay}" if delay else base
 
-        def shifted(value: int, shift: int, stage: int) -> str:
-            text = name(value, stage)
-            return f"({text} <<< {shift})" if shift else text
+        def slice_text(part: Slice, stage: int) -> str:
+            text = _bits(name(part.value, stage), graph.width(part.value), part.low, part.high)
+            return f"~{text}" if part.invert else text
 
-        def sign_extended(k: int) -> str:
-            low = k * source.width
-            bits = f"x[{low + source.width - 1}:{low}]"
-            if source.signed:
-                return bits
-            # A constant 0 in front makes a natural number a signed one.
-            return f"{{1'b0, {bits}}}"
+        def meaning(adder: Adder, stage: int) -> str:
+            terms = []
+            for value, shift in (
+                (adder.left, adder.left_shift),
+                (adder.right, adder.right_shift),
+            ):
+                terms.append(f"{1 << shift} {name(value, stage)}" if shift else name(value, stage))
+            return f" {'-' if adder.subtract else '+'} ".join(terms)
 
         inputs = [
             {
                 "name": f"x{k}",
-                "width": source.width + (not source.signed),
-                "value": sign_extended(k),
+                "width": graph.width(k),
+                "value": _input(k * source.width, graph.width(k), graph.inverts_sign),
             }
             for k in range(graph.inputs)
             if k in last
@@ -204,42 +209,44 @@ class ConstantMatrix(StreamComponent):
             for k, a in enumerate(graph.adders):
                 value = graph.inputs + k
                 if plan.stage_of(value) == stage and value in last:
-                    left = shifted(a.left, a.left_shift, stage)
-                    right = shifted(a.right, a.right_shift, stage)
                     adders.append(
                         {
                             "name": name(value, stage),
                             "width": graph.width(value),
-                            "value": f"{left} {'-' if a.subtract else '+'} {right}",
+                            "meaning": meaning(a, stage),
+                            "value": _verilog_cell(
+                                graph.cells[k], lambda part, stage=stage: slice_text(part, stage)
+                            ),
                         }
                     )
             registers = []
             for value in sorted(last):
                 if plan.stage_of(value) <= stage < last[value]:
-                    width = graph.width(value)
-                    if value < graph.inputs:
-                        width = source.width + (not source.signed)
                     registers.append(
                         {
                             "name": name(value, stage + 1),
-                            "width": width,
+                            "width": graph.width(value),
                             "value": name(value, stage),
+                            "signed": False,
                         }
                     )
             for index, o in enumerate(graph.outputs):
                 born = plan.output_stage(o)
                 if born > stage:
                     continue
+                # No wider than this output's own interval asks for.
+                width = min(target.width, graph.output_width(o))
                 if born == stage:
-                    text = _sum(o, shifted(o.value, o.shift, stage) if o.value >= 0 else "")
+                    carried = name(o.value, stage) if o.value >= 0 else ""
+                    text = _output(graph, o, carried, width)
                 else:
                     text = f"y{index}_q{stage - born}"
                 registers.append(
                     {
                         "name": f"y{index}_q{stage - born + 1}",
-                        # No wider than this output's own interval asks for.
-                        "width": min(target.width, graph.output_width(o)),
+                        "width": width,
                         "value": text,
+                        "signed": True,
                     }
                 )
             body.append({"adders": adders, "registers": registers})
@@ -263,18 +270,88 @@ class ConstantMatrix(StreamComponent):
         }
 
 
-def _signed_literal(value: int) -> str:
-    width = Int.fit(min(value, -1), value).width
-    return f"{'-' if value < 0 else ''}{width + 1}'sd{abs(value)}"
+def _amaranth_cell(cell: Cell, values: Mapping[int, Value]) -> Value:
+    """An adder as an Amaranth expression."""
+
+    def bits(part: Slice) -> Value:
+        taken = values[part.value][part.low : part.high]
+        return (~taken)[: part.width] if part.invert else taken
+
+    top = bits(cell.left)
+    if cell.right is not None:
+        top = (top + bits(cell.right) + int(cell.carry))[: cell.chain]
+    return Cat(bits(cell.low), Const(0, cell.zeros), top) if cell.low else top
 
 
-def _sum(output: Output, text: str) -> str:
-    """The right-hand side of an output: ``offset +- value``."""
-    if not text:
-        return _signed_literal(output.offset)
-    if output.negate:
-        return f"{_signed_literal(output.offset)} - {text}"
-    if output.offset == 0:
-        return text
-    sign = "-" if output.offset < 0 else "+"
-    return f"{text} {sign} {_signed_literal(abs(output.offset))}"
+def _verilog_cell(cell: Cell, text: Callable[[Slice], str]) -> str:
+    """An adder as a Verilog expression; ``text`` writes a slice.
+
+    With a carry-in as ``a - ~b``, which is ``a + b + 1``. Besides, Yosys makes no adders of three
+    operands from it, which take twice as many look-up tables.
+    """
+    top = text(cell.left)
+    if cell.right is not None:
+        right = cell.right
+        if cell.carry:
+            right = replace(right, invert=not right.invert)
+        top = (
+            f"{_padded(top, cell.chain - cell.left.width, '0')} {'-' if cell.carry else '+'} "
+            f"{_padded(text(right), cell.chain - right.width, '1' if cell.carry else '0')}"
+        )
+    if not cell.low:
+        return top
+    zeros = [f"{cell.zeros}'d0"] if cell.zeros else []
+    return f"{{{', '.join([top, *zeros, text(cell.low)])}}}"
+
+
+def _padded(text: str, bits: int, digit: str) -> str:
+    """``text`` with ``bits`` equal digits in front."""
+    return f"{{{bits}'b{digit * bits}, {text}}}" if bits else text
+
+
+def _input(low: int, width: int, invert: bool) -> str:
+    """Bits of an input as a natural number; ``invert``: the highest one inverted."""
+    if width == 1:
+        return f"~x[{low}]" if invert else f"x[{low}]"
+    high = low + width - 1
+    if not invert:
+        return f"x[{high}:{low}]"
+    rest = f"x[{high - 1}:{low}]" if width > 2 else f"x[{low}]"
+    return f"{{~x[{high}], {rest}}}"
+
+
+def _output(graph: AdderGraph, output: Output, name: str, width: int) -> str:
+    """``constant +- (value << shift)`` modulo 2^width; ``name`` is the value's."""
+    constant = graph.constant(output) & ((1 << width) - 1)
+    if not name:
+        return f"{width}'d{constant}"
+    low = [f"{output.shift}'d{constant & ((1 << output.shift) - 1)}"] if output.shift else []
+    constant >>= output.shift
+    width -= output.shift
+    if output.negate:  # -value is ~value + 1
+        name = f"~{name}"
+        constant = (constant + 1) & ((1 << width) - 1)
+    whole = graph.width(output.value)
+    bits = min(whole, width)
+    # The value's bits below the lowest one of the constant pass through.
+    split = min((constant & -constant).bit_length() - 1, bits) if constant else bits
+    if split:
+        low.insert(0, _bits(name, whole, 0, split))
+    constant >>= split
+    if split < bits:
+        # As constant - ~value - 1, or constant + ~value: see _verilog_cell for the reason.
+        value = _bits(name if output.negate else f"~{name}", whole, split, bits)
+        sign = "+" if output.negate else "-"
+        constant -= not output.negate
+        low.insert(0, f"{width - split}'d{constant} {sign} {_padded(value, width - bits, '1')}")
+    elif width > bits:
+        constant -= output.negate
+        low.insert(0, f"{width - bits}'d{constant & ((1 << (width - bits)) - 1)}")
+    return f"{{{', '.join(low)}}}" if len(low) > 1 else low[0]
+
+
+def _bits(name: str, whole: int, low: int, high: int) -> str:
+    """Bits ``low`` to ``high - 1`` of a value of ``whole`` bits."""
+    if high - low == whole:
+        return name
+    return f"{name}[{low}]" if high - low == 1 else f"{name}[{high - 1}:{low}]"

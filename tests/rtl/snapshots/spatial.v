@@ -315,76 +315,78 @@ endmodule
 // Part (matrix) of dense %fc1 (layer '0'), spatial: 1 cycle a frame.
 // y = W x + b with constant W (6 x 8) as shifts and 48 additions,
 // 2 pipeline stages; stage k's registers load when enable[k] is 1.
+// Inside, values are natural numbers: what the comment says, and a constant that the outputs make up
+// for. So a - b is a + ~b with another constant; a - ~b is a + b + 1.
 module small_fc1_dense_matrix (
     input  wire clk,
     input  wire [1:0] enable,
     input  wire [31:0] x,
     output wire [59:0] y
 );
-    wire signed [4:0] x0 = {1'b0, x[3:0]};
-    wire signed [4:0] x1 = {1'b0, x[7:4]};
-    wire signed [4:0] x2 = {1'b0, x[11:8]};
-    wire signed [4:0] x3 = {1'b0, x[15:12]};
-    wire signed [4:0] x4 = {1'b0, x[19:16]};
-    wire signed [4:0] x5 = {1'b0, x[23:20]};
-    wire signed [4:0] x6 = {1'b0, x[27:24]};
-    wire signed [4:0] x7 = {1'b0, x[31:28]};
+    wire [3:0] x0 = x[3:0];
+    wire [3:0] x1 = x[7:4];
+    wire [3:0] x2 = x[11:8];
+    wire [3:0] x3 = x[15:12];
+    wire [3:0] x4 = x[19:16];
+    wire [3:0] x5 = x[23:20];
+    wire [3:0] x6 = x[27:24];
+    wire [3:0] x7 = x[31:28];
 
     // stage 0
-    wire signed [5:0] n0 = x4 + x6;
-    wire signed [6:0] n1 = (x0 <<< 2) - x2;
-    wire signed [6:0] n2 = x0 - (x2 <<< 2);
-    wire signed [4:0] n3 = x1 - x3;
-    wire signed [5:0] n4 = x3 + x7;
-    wire signed [4:0] n5 = x0 - x7;
-    wire signed [6:0] n6 = x1 + n0;
-    wire signed [5:0] n7 = x4 + x5;
-    wire signed [7:0] n8 = x5 + (x5 <<< 2);
-    wire signed [6:0] n9 = (x5 <<< 1) + x6;
-    wire signed [7:0] n10 = (x6 <<< 2) - n2;
-    wire signed [8:0] n11 = (n4 <<< 3) - n4;
-    wire signed [8:0] n12 = n9 - (n7 <<< 3);
-    wire signed [9:0] n13 = n10 + n11;
-    wire signed [9:0] n14 = n12 + n13;
-    wire signed [7:0] n15 = n1 + n2;
-    wire signed [7:0] n16 = n8 - (n4 <<< 1);
-    wire signed [8:0] n17 = (n6 <<< 2) + n15;
-    wire signed [9:0] n18 = n16 - n17;
-    wire signed [7:0] n19 = x2 - (x3 <<< 3);
-    wire signed [7:0] n20 = (x5 <<< 2) + n0;
-    wire signed [7:0] n21 = (n0 <<< 1) + n2;
-    wire signed [7:0] n22 = n19 + n20;
-    wire signed [8:0] n23 = (n21 <<< 1) + n22;
-    wire signed [7:0] n24 = x5 + (n0 <<< 1);
-    wire signed [7:0] n25 = n1 - (n3 <<< 2);
-    wire signed [6:0] n26 = n5 + n6;
-    wire signed [9:0] n27 = n25 - (n24 <<< 2);
-    wire signed [9:0] n28 = n26 + n27;
-    wire signed [8:0] n29 = x0 + (x1 <<< 3);
-    wire signed [6:0] n30 = (x4 <<< 2) - x4;
-    wire signed [6:0] n31 = n1 - (x7 <<< 1);
-    wire signed [7:0] n32 = (n3 <<< 1) - n8;
-    wire signed [8:0] n33 = (n30 <<< 1) - n29;
-    wire signed [8:0] n34 = (n31 <<< 1) + n32;
-    wire signed [9:0] n35 = n33 + n34;
-    wire signed [7:0] n36 = x6 - (x2 <<< 3);
-    wire signed [8:0] n37 = (x6 <<< 3) + x7;
-    wire signed [6:0] n38 = n3 - (n5 <<< 1);
-    wire signed [8:0] n39 = n36 - n7;
-    wire signed [9:0] n40 = (n38 <<< 2) - n37;
-    wire signed [9:0] n41 = n39 + n40;
-    reg signed [9:0] n14_q1;
-    reg signed [9:0] n18_q1;
-    reg signed [8:0] n23_q1;
-    reg signed [9:0] n28_q1;
-    reg signed [9:0] n35_q1;
-    reg signed [9:0] n41_q1;
+    wire [4:0] n0 = {1'b0, x4} + {1'b0, x6};  // x4 + x6
+    wire [6:0] n1 = {{3'b000, x2[3:2]} + {1'b0, ~x0}, x2[1:0]};  // x2 - 4 x0
+    wire [6:0] n2 = {{3'b000, x0[3:2]} + {1'b0, ~x2}, x0[1:0]};  // x0 - 4 x2
+    wire [4:0] n3 = {1'b0, x1} + {1'b0, ~x3};  // x1 - x3
+    wire [4:0] n4 = {1'b0, x3} + {1'b0, x7};  // x3 + x7
+    wire [4:0] n5 = {1'b0, x0} + {1'b0, ~x7};  // x0 - x7
+    wire [4:0] n6 = {1'b0, x4} + {1'b0, x5};  // x4 + x5
+    wire [5:0] n7 = {2'b00, x1} + {1'b0, n0};  // x1 + n0
+    wire [7:0] n8 = {{1'b0, n1[6:2]} + {2'b00, x5}, n1[1:0]};  // n1 + 4 x5
+    wire [5:0] n9 = {{2'b00, x6[3:1]} + {1'b0, x5}, x6[0]};  // x6 + 2 x5
+    wire [7:0] n10 = {{1'b0, n2[6:2]} - {2'b11, x6}, n2[1:0]};  // n2 - 4 x6
+    wire [7:0] n11 = {{3'b000, n4[4:3]} + ~n4, n4[2:0]};  // n4 - 8 n4
+    wire [8:0] n12 = {{3'b000, n9[5:3]} + {1'b0, ~n6}, n9[2:0]};  // n9 - 8 n6
+    wire [8:0] n13 = {1'b0, n10} - {1'b1, ~n11};  // n10 + n11
+    wire [9:0] n14 = {1'b0, n13} + {1'b0, ~n12};  // n13 - n12
+    wire [6:0] n15 = n2 - {3'b111, x5};  // n2 - x5
+    wire [6:0] n16 = {{2'b00, n4[4:1]} + n7, n4[0]};  // n4 + 2 n7
+    wire [8:0] n17 = {1'b0, n8} - {2'b11, n15};  // n8 - n15
+    wire [9:0] n18 = {{1'b0, n17[8:1]} - {2'b11, n16}, n17[0]};  // n17 - 2 n16
+    wire [7:0] n19 = {{4'b0000, x2[3]} + {1'b0, ~x3}, x2[2:0]};  // x2 - 8 x3
+    wire [6:0] n20 = {{2'b00, n0[4:2]} + {1'b0, x5}, n0[1:0]};  // n0 + 4 x5
+    wire [7:0] n21 = {{1'b0, n2[6:1]} + {2'b00, n0}, n2[0]};  // n2 + 2 n0
+    wire [7:0] n22 = {1'b0, n20} + n19;  // n20 + n19
+    wire [8:0] n23 = {{1'b0, n22[7:1]} + n21, n22[0]};  // n22 + 2 n21
+    wire [6:0] n24 = {{2'b00, n3[4:1]} + {1'b0, n0}, n3[0]};  // n3 + 2 n0
+    wire [6:0] n25 = {2'b00, n5} - {1'b1, ~n7};  // n5 + n7
+    wire [8:0] n26 = {{1'b0, n8[7:2]} + n24, n8[1:0]};  // n8 + 4 n24
+    wire [9:0] n27 = {1'b0, n26} - {3'b111, n25};  // n26 - n25
+    wire [7:0] n28 = {{4'b0000, x0[3]} + {1'b0, x1}, x0[2:0]};  // x0 + 8 x1
+    wire [5:0] n29 = {{2'b00, x4[3:2]} + ~x4, x4[1:0]};  // x4 - 4 x4
+    wire [6:0] n30 = {{3'b000, x5[3:2]} + {1'b0, x5}, x5[1:0]};  // x5 + 4 x5
+    wire [6:0] n31 = {n1[6:1] + {2'b00, x7}, n1[0]};  // n1 + 2 x7
+    wire [7:0] n32 = {n28[7:1] - {2'b11, n3}, n28[0]};  // n28 - 2 n3
+    wire [7:0] n33 = {{1'b0, n30[6:1]} + {1'b0, n29}, n30[0]};  // n30 + 2 n29
+    wire [8:0] n34 = {{1'b0, n32[7:1]} + {1'b0, n31}, n32[0]};  // n32 + 2 n31
+    wire [9:0] n35 = {2'b00, n33} + {1'b0, n34};  // n33 + n34
+    wire [7:0] n36 = {{4'b0000, x6[3]} + {1'b0, ~x2}, x6[2:0]};  // x6 - 8 x2
+    wire [7:0] n37 = {{4'b0000, x7[3]} + {1'b0, x6}, x7[2:0]};  // x7 + 8 x6
+    wire [6:0] n38 = {{2'b00, n3[4:1]} + {1'b0, ~n5}, n3[0]};  // n3 - 2 n5
+    wire [7:0] n39 = n36 - {3'b111, n6};  // n36 - n6
+    wire [9:0] n40 = {{2'b00, n37[7:2]} + {1'b0, ~n38}, n37[1:0]};  // n37 - 4 n38
+    wire [9:0] n41 = n40 - {2'b11, n39};  // n40 - n39
+    reg [9:0] n14_q1;
+    reg [9:0] n18_q1;
+    reg [8:0] n23_q1;
+    reg [9:0] n27_q1;
+    reg [9:0] n35_q1;
+    reg [9:0] n41_q1;
     always @(posedge clk)
         if (enable[0]) begin
             n14_q1 <= n14;
             n18_q1 <= n18;
             n23_q1 <= n23;
-            n28_q1 <= n28;
+            n27_q1 <= n27;
             n35_q1 <= n35;
             n41_q1 <= n41;
         end
@@ -392,18 +394,18 @@ module small_fc1_dense_matrix (
     // stage 1
     reg signed [9:0] y0_q1;
     reg signed [9:0] y1_q1;
-    reg signed [9:0] y2_q1;
+    reg signed [8:0] y2_q1;
     reg signed [9:0] y3_q1;
     reg signed [9:0] y4_q1;
     reg signed [9:0] y5_q1;
     always @(posedge clk)
         if (enable[1]) begin
-            y0_q1 <= n14_q1 + 6'sd9;
-            y1_q1 <= n18_q1 + 7'sd18;
-            y2_q1 <= n23_q1 - 7'sd17;
-            y3_q1 <= n28_q1 + 6'sd8;
-            y4_q1 <= n35_q1 - 6'sd9;
-            y5_q1 <= n41_q1 + 3'sd1;
+            y0_q1 <= {9'd323 + ~n14_q1[9:1], ~n14_q1[0]};
+            y1_q1 <= {9'd336 - ~n18_q1[9:1], n18_q1[0]};
+            y2_q1 <= 9'd254 - ~n23_q1;
+            y3_q1 <= 10'd241 + ~n27_q1;
+            y4_q1 <= {9'd133 + ~n35_q1[9:1], ~n35_q1[0]};
+            y5_q1 <= {9'd213 + ~n41_q1[9:1], ~n41_q1[0]};
         end
 
     assign y[9:0] = y0_q1;
@@ -465,51 +467,53 @@ endmodule
 // Part (matrix) of dense %fc2 (layer '2'), spatial: 1 cycle a frame.
 // y = W x + b with constant W (4 x 6) as shifts and 25 additions,
 // 2 pipeline stages; stage k's registers load when enable[k] is 1.
+// Inside, values are natural numbers: what the comment says, and a constant that the outputs make up
+// for. So a - b is a + ~b with another constant; a - ~b is a + b + 1.
 module small_fc2_dense_matrix (
     input  wire clk,
     input  wire [1:0] enable,
     input  wire [23:0] x,
     output wire [35:0] y
 );
-    wire signed [4:0] x0 = {1'b0, x[3:0]};
-    wire signed [4:0] x1 = {1'b0, x[7:4]};
-    wire signed [4:0] x2 = {1'b0, x[11:8]};
-    wire signed [4:0] x3 = {1'b0, x[15:12]};
-    wire signed [4:0] x4 = {1'b0, x[19:16]};
-    wire signed [4:0] x5 = {1'b0, x[23:20]};
+    wire [3:0] x0 = x[3:0];
+    wire [3:0] x1 = x[7:4];
+    wire [3:0] x2 = x[11:8];
+    wire [3:0] x3 = x[15:12];
+    wire [3:0] x4 = x[19:16];
+    wire [3:0] x5 = x[23:20];
 
     // stage 0
-    wire signed [4:0] n0 = x2 - x4;
-    wire signed [4:0] n1 = x0 - x3;
-    wire signed [5:0] n2 = x1 - n0;
-    wire signed [6:0] n3 = (x2 <<< 2) - x5;
-    wire signed [7:0] n4 = (x5 <<< 3) - x5;
-    wire signed [6:0] n5 = n0 + (n1 <<< 1);
-    wire signed [8:0] n6 = (n1 <<< 3) + n4;
-    wire signed [8:0] n7 = (n2 <<< 2) + n5;
-    wire signed [9:0] n8 = n6 - n7;
-    wire signed [5:0] n9 = x3 - (x0 <<< 1);
-    wire signed [7:0] n10 = (x3 <<< 2) + x4;
-    wire signed [7:0] n11 = n9 - n3;
-    wire signed [8:0] n12 = n11 - (n10 <<< 1);
-    wire signed [5:0] n13 = x2 - (x5 <<< 1);
-    wire signed [8:0] n14 = (x5 <<< 3) - n1;
-    wire signed [8:0] n15 = (n2 <<< 2) + n13;
-    wire signed [9:0] n16 = n14 + n15;
-    wire signed [7:0] n17 = x0 + (x1 <<< 2);
-    wire signed [7:0] n18 = (x4 <<< 2) - n0;
-    wire signed [8:0] n19 = n3 - (n17 <<< 1);
-    wire signed [8:0] n20 = n18 + n19;
-    reg signed [9:0] n8_q1;
-    reg signed [9:0] n16_q1;
+    wire [4:0] n0 = {1'b0, x2} + {1'b0, ~x4};  // x2 - x4
+    wire [4:0] n1 = {1'b0, x0} + {1'b0, ~x3};  // x0 - x3
+    wire [6:0] n2 = {{3'b000, x5[3:2]} + {1'b0, ~x2}, x5[1:0]};  // x5 - 4 x2
+    wire [5:0] n3 = {1'b0, n0} - {2'b11, x1};  // n0 - x1
+    wire [7:0] n4 = {{4'b0000, x5[3]} - {1'b1, x5}, x5[2:0]};  // x5 - 8 x5
+    wire [6:0] n5 = {{2'b00, n0[4:1]} + {1'b0, n1}, n0[0]};  // n0 + 2 n1
+    wire [8:0] n6 = {{1'b0, n4[7:3]} + {1'b0, ~n1}, n4[2:0]};  // n4 - 8 n1
+    wire [8:0] n7 = {{2'b00, n5[6:2]} + {1'b0, ~n3}, n5[1:0]};  // n5 - 4 n3
+    wire [9:0] n8 = {1'b0, n6} + {1'b0, n7};  // n6 + n7
+    wire [5:0] n9 = {{2'b00, x3[3:1]} + {1'b0, ~x0}, x3[0]};  // x3 - 2 x0
+    wire [6:0] n10 = {{3'b000, x4[3:2]} + {1'b0, x3}, x4[1:0]};  // x4 + 4 x3
+    wire [6:0] n11 = {1'b0, n9} + n2;  // n9 + n2
+    wire [8:0] n12 = {{2'b00, n11[6:1]} + {1'b0, ~n10}, n11[0]};  // n11 - 2 n10
+    wire [5:0] n13 = {{2'b00, x2[3:1]} + {1'b0, ~x5}, x2[0]};  // x2 - 2 x5
+    wire [7:0] n14 = {{3'b000, n1[4:3]} + {1'b0, ~x5}, n1[2:0]};  // n1 - 8 x5
+    wire [8:0] n15 = {{3'b000, n13[5:2]} + {1'b0, ~n3}, n13[1:0]};  // n13 - 4 n3
+    wire [8:0] n16 = n15 - {1'b1, n14};  // n15 - n14
+    wire [6:0] n17 = {{3'b000, x0[3:2]} + {1'b0, x1}, x0[1:0]};  // x0 + 4 x1
+    wire [6:0] n18 = {{2'b00, n0[4:2]} + {1'b0, ~x4}, n0[1:0]};  // n0 - 4 x4
+    wire [7:0] n19 = {{1'b0, n2[6:1]} + n17, n2[0]};  // n2 + 2 n17
+    wire [8:0] n20 = {2'b00, n18} + {1'b0, n19};  // n18 + n19
+    reg [9:0] n8_q1;
+    reg [8:0] n16_q1;
     reg signed [8:0] y1_q1;
     reg signed [8:0] y3_q1;
     always @(posedge clk)
         if (enable[0]) begin
             n8_q1 <= n8;
             n16_q1 <= n16;
-            y1_q1 <= n12 - 7'sd18;
-            y3_q1 <= n20 + 5'sd5;
+            y1_q1 <= {8'd74 - ~n12[8:1], n12[0]};
+            y3_q1 <= 9'd141 + ~n20;
         end
 
     // stage 1
@@ -519,9 +523,9 @@ module small_fc2_dense_matrix (
     reg signed [8:0] y3_q2;
     always @(posedge clk)
         if (enable[1]) begin
-            y0_q1 <= n8_q1 - 5'sd6;
+            y0_q1 <= {6'd53 + ~n8_q1[8:3], ~n8_q1[2:0]};
             y1_q2 <= y1_q1;
-            y2_q1 <= n16_q1 - 4'sd2;
+            y2_q1 <= 9'd230 - ~n16_q1;
             y3_q2 <= y3_q1;
         end
 
