@@ -12,7 +12,7 @@ from .function import Function
 from .storage import INT32, CType
 from .weights import block_rows, block_step
 
-__all__ = ["Blocks", "add_blocks"]
+__all__ = ["Blocks", "add_blocks", "data_kind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Blocks:
     channels
         Output channels of a block.
     steps
-        Of the inner loop.
+        Of the inner loop; 0 if the weights say it.
     column_bytes
         What one pixel's data take in whole steps.
     run_bytes
@@ -75,6 +75,12 @@ class Blocks:
         return f"{self.symbol}[{b}]"
 
 
+def data_kind(function: Function) -> str:
+    """What names of micro-kernels call the type of a function's input, which holds bytes."""
+    (x,) = function.stage.inputs
+    return "s8" if x.ctype.signed else "u8"
+
+
 def add_blocks(
     function: Function,
     runs: np.ndarray,
@@ -109,8 +115,7 @@ def add_blocks(
     function.notes.append(f"{bits}-bit weights{each}, in blocks of {channels} channels")
     e = function.extent
     count = f"({e.channels} + {channels - 1}) / {channels}" if e.is_tile else len(blocks)
-    (x,) = function.stage.inputs
-    function.micro_kernel = f"hwgen_dot_{'s' if x.ctype.signed else 'u'}8_s{bits}"
+    function.micro_kernel = f"hwgen_dot_{data_kind(function)}_s{bits}"
     return Blocks(
         function=function.micro_kernel,
         channels=channels,

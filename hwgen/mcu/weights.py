@@ -12,6 +12,7 @@ from .storage import CType, storage
 __all__ = [
     "BLOCK_BITS",
     "NARROW_PRODUCTS",
+    "Kept",
     "StoredWeights",
     "block_rows",
     "block_step",
@@ -25,6 +26,22 @@ BLOCK_BITS = (8, 4, 2)
 
 NARROW_PRODUCTS = 1 << 16
 """Products with weights of 4 or 2 bits that they can sum up, see ``hwgen_dot.h``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Which weights of a sparse matrix are not zero for sure.
+
+    Attributes
+    ----------
+    mask
+        Booleans of shape (output channels, weights a row).
+    share
+        Neighbouring channels that keep the same positions; divides the channels.
+    """
+
+    mask: np.ndarray
+    share: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,8 @@ class StoredWeights:
     bits
         Width of a weight in two's complement if micro-kernels can multiply it, see
         :func:`block_rows`; else 0.
+    kept
+        Of sparse weights those that can be stored alone, see :mod:`.gather`.
     """
 
     rows: np.ndarray
@@ -55,6 +74,7 @@ class StoredWeights:
     kind: str
     summary: str
     bits: int = 0
+    kept: Kept | None = None
 
 
 def pack(rows: np.ndarray, bits: int) -> np.ndarray:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hwgen.mcu.dsp.gather_kernels import GATHERS, render_gather
 from hwgen.mcu.dsp.intrinsics import INTRINSICS, render_simd
 from hwgen.mcu.dsp.micro_kernels import DOTS, render_dot
+from hwgen.mcu.gather import gather_rows
 from hwgen.mcu.target import find_target
 from hwgen.mcu.templates import read_kernel
 from hwgen.mcu.toolchain.compiler import WARNINGS, find_host_compiler
@@ -178,6 +180,31 @@ def dot_cases() -> list[Case]:
     return cases
 
 
+def gather_cases() -> list[Case]:
+    """Every micro-kernel of sparse weights: one kept input, tails, gaps wider than a byte, extremes."""
+    rng = np.random.default_rng(4)
+    cases = []
+    for g in GATHERS:
+        lo, hi = (0, 255) if g.unsigned else (-128, 127)
+        for n, count, extreme in ((1, 1, False), (700, 5, False), (40, 40, True), (63, 14, True)):
+            mask = np.zeros(n, dtype=bool)
+            mask[rng.choice(n, count, replace=False)] = True
+            if n == 700:
+                mask[:], mask[[3, 4, 260, 690, 699]] = False, True
+            w = rng.integers(-128, 128, (g.channels, n)) * mask
+            x = rng.integers(lo, hi + 1, n)
+            if extreme:
+                w[:], x[:] = -128 * mask, rng.choice([lo, hi], n)
+            bias = rng.integers(-(1 << 24), 1 << 24, g.channels)
+            text = array("int32_t", "bias", bias)
+            masks = np.broadcast_to(mask, w.shape)
+            text += array("uint8_t", "w", gather_rows(w, masks, g.channels))
+            text += array("uint8_t" if g.unsigned else "int8_t", "x", x)
+            text += f"{g.name}((int32_t *)out, bias, w, x);\n"
+            cases.append(Case(f"{g.name} of {count} in {n}", text, bias + w @ x))
+    return cases
+
+
 def copy_cases() -> list[Case]:
     """Runs of all lengths and alignments: the bytes around them must stay as they are."""
     rng = np.random.default_rng(3)
@@ -206,13 +233,14 @@ def copy_cases() -> list[Case]:
 
 
 def all_cases() -> list[Case]:
-    return [*intrinsic_cases(), *dot_cases(), *copy_cases()]
+    return [*intrinsic_cases(), *dot_cases(), *gather_cases(), *copy_cases()]
 
 
 def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> None:
     """``cases.c`` and the headers: ``run_cases`` fills the array ``results``."""
     total = sum(len(case.expected) for case in cases)
     text = '#include <stdint.h>\n#include "hwgen_runtime.h"\n#include "hwgen_dot.h"\n'
+    text += '#include "hwgen_gather.h"\n'
     text += f"uint32_t results[{total}];\n"
     calls, at = [], 0
     for i, case in enumerate(cases):
@@ -223,6 +251,7 @@ def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> N
     (folder / "cases.c").write_text(text)
     (folder / "hwgen_simd.h").write_text(render_simd() if simd is None else simd)
     (folder / "hwgen_dot.h").write_text(render_dot())
+    (folder / "hwgen_gather.h").write_text(render_gather())
     for name in ("hwgen_runtime.h", "hwgen_memory.h"):
         (folder / name).write_text(read_kernel(f"runtime/{name}"))
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from .isa import INSTRUCTIONS
 
-__all__ = ["REGISTERS", "Assembly", "Operand", "assembly"]
+__all__ = ["REGISTERS", "Assembly", "Operand", "assembly", "dsp"]
 
 # Where accumulators live. Left to clang, all of them are spilled behind the loop.
 REGISTERS = (*(f"s{i}" for i in range(1, 12)), "t3", "t4", "t5", "t6", "a7")
@@ -79,7 +79,7 @@ def assembly(unsigned: bool, bits: int, channels: int, pixels: int) -> Assembly:
     return kernel.held_fields() if pixels <= _HELD_PIXELS else kernel.reread_fields()
 
 
-def _dsp(mnemonic: str, *operands: str) -> str:
+def dsp(mnemonic: str, *operands: str) -> str:
     """An instruction of the DSP extensions."""
     spots = (f'"{o}"' if o.isdigit() else f'"%[{o}]"' for o in operands)
     return f"{INSTRUCTIONS[mnemonic].macro}({', '.join(spots)})"
@@ -109,14 +109,14 @@ class _Kernel:
         words = [f"w{c}" for c in range(count)]
         data = [f"y{i}" for i in range(min(self.pixels, 2))]
         body = [self.load(p, y) for p, y in enumerate(data)]
-        body += [_dsp("p.lw", w, "4", "v") for w in words]
+        body += [dsp("p.lw", w, "4", "v") for w in words]
         for p in range(self.pixels):
             y = data[p % 2]
             for c in range(self.channels):
                 w = words[c % count]
                 body.append(self.multiply(c, p, y, w))
                 if c + count < self.channels:
-                    body.append(_dsp("p.lw", w, "4", "v"))
+                    body.append(dsp("p.lw", w, "4", "v"))
             if p + 2 < self.pixels:
                 body.append(self.load(p + 2, y))
         before = [_base(f"lw [a{c}0], {4 * c}([w1])") for c in range(self.channels)]
@@ -132,7 +132,7 @@ class _Kernel:
         """Narrow weights: the words of a step stay in registers while their fields are used."""
         words = [f"w{c}" for c in range(self.channels)]
         data = [f"y{p}" for p in range(self.pixels)]
-        body = [_dsp("p.lw", w, "4", "v") for w in words]
+        body = [dsp("p.lw", w, "4", "v") for w in words]
         for field in range(self.fields):
             body += [self.load(p, y) for p, y in enumerate(data)]
             for c, w in enumerate(words):
@@ -150,7 +150,7 @@ class _Kernel:
         def load_weights(field: int, channel: int) -> str:
             word = words[channel % 2]
             if field == self.fields - 1:
-                return _dsp("p.lw", word, "4", "v")
+                return dsp("p.lw", word, "4", "v")
             return _base(f"lw [{word}], {4 * channel}([v])")
 
         for field in range(self.fields):
@@ -168,17 +168,17 @@ class _Kernel:
     def load(self, pixel: int, register: str) -> str:
         """The word of a pixel; the pointer then goes to the next pixel, or on to the next k."""
         if self.pixels == 1:
-            return _dsp("p.lw", register, "4", "x0")
-        return _dsp("p.lw.r", register, "x0", "next" if pixel < self.pixels - 1 else "back")
+            return dsp("p.lw", register, "4", "x0")
+        return dsp("p.lw.r", register, "x0", "next" if pixel < self.pixels - 1 else "back")
 
     def multiply(self, channel: int, pixel: int, data: str, weights: str) -> str:
         """Four products."""
-        return _dsp(self.dot, f"a{channel}{pixel}", data, weights)
+        return dsp(self.dot, f"a{channel}{pixel}", data, weights)
 
     def unpack(self, field: int, to: str, word: str) -> list[str]:
         """Four weights of a word, each at the top of a byte."""
         shift = 8 - self.bits * (field + 1)
-        steps = [_dsp("pv.sll.sci.b", to, word, str(shift // 2))] if shift else []
+        steps = [dsp("pv.sll.sci.b", to, word, str(shift // 2))] if shift else []
         if field > 0:  # else the shift has pushed the other fields out
             steps.append(_base(f"and [{to}], [{to if shift else word}], [mask]"))
         return steps

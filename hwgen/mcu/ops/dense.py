@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...ops.dense import Dense
 from ..blocks import add_blocks
 from ..function import Function
+from ..gather import add_gather, gather_cycles, is_gathered
 from ..linear import accumulator, block_bits, stored_weights
 from ..registry import renders
 from ..stages import Stage
@@ -25,6 +26,12 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
     stored = stored_weights(op.weights, function.target)
     function.cut(groups=1, axes=("channels",), split="channels")
     bits = block_bits(stored, x, work)
+    if bits and is_gathered(stored, function.target):
+        matrix = op.weights.decode().reshape(outputs, inputs)
+        blocks = add_gather(function, matrix, stored.kept, op.bias)
+        cycles = gather_cycles(stored.kept) // outputs + 10
+        function.cut(granule=blocks.channels, cycles_per_output=cycles)
+        return {"blocks": blocks, "inputs": inputs, "pads": False, "x": x, "work": work}
     if bits:
         runs = op.weights.decode().reshape(outputs, 1, inputs)
         block = block_channels(outputs, inputs, bits, function.target)
