@@ -95,7 +95,7 @@ def is_gathered(stored: StoredWeights, target: Target) -> bool:
     about as long as they take bytes.
     """
     kept = stored.kept
-    if kept is None or not 0 < stored.bits <= 8 or kept.mask.shape[1] > LONGEST:
+    if kept is None or stored.packing is None or kept.mask.shape[1] > LONGEST:
         return False
     if target.isa == "plain":
         return gather_bytes(kept) < stored.rows.size
@@ -130,6 +130,7 @@ def add_gather(
         steps=0,
         column_bytes=column_bytes,
         run_bytes=0,
+        tail_bytes=0,
         is_direct=not column_bytes,
         gather="",
         count=count,

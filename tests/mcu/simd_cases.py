@@ -19,7 +19,6 @@ from hwgen.mcu.target import find_target
 from hwgen.mcu.templates import read_kernel
 from hwgen.mcu.toolchain.compiler import WARNINGS, find_host_compiler
 from hwgen.mcu.toolchain.program import Source, link_sources
-from hwgen.mcu.weights import block_rows
 
 STUBS = Path(__file__).with_name("greenwaves_stubs.h")
 
@@ -163,15 +162,19 @@ def dot_cases() -> list[Case]:
         for k, extreme in ((1, False), (2 * d.step + 5, False), (3 * d.step, True)):
             steps = -(-k // d.step)
             stride = steps * d.step + 4 * int(rng.integers(0, 3))
-            w = rng.integers(-half, half, (d.channels, k))
+            least, most = (1 - half, half - 1) if d.nested else (-half, half - 1)
+            w = rng.integers(least, most + 1, (d.channels, k))
+            if d.bits == 1:
+                least, w = -1, rng.choice([-1, 1], w.shape)
             x = rng.integers(lo, hi + 1, (d.pixels, stride))
+            if d.bits == 1:
+                x[:, k:] = 0
             if extreme:
-                w[:], x[:] = -half, rng.choice([lo, hi], x.shape)
+                w[:], x[:] = least, rng.choice([lo, hi], x.shape)
             bias = rng.integers(-(1 << 24), 1 << 24, d.channels)
             text = array("int32_t", "bias", bias)
-            text += array(
-                "int8_t" if d.bits == 8 else "uint8_t", "w", block_rows(w, d.bits, d.channels)
-            )
+            stored = d.packing.blocks(w, d.channels)
+            text += array("int8_t" if stored.dtype == np.int8 else "uint8_t", "w", stored)
             text += array("uint8_t" if d.unsigned else "int8_t", "x", x)
             sizes = f"{stride}, {steps}" if d.pixels > 1 else f"{steps}"
             text += f"{d.name}((int32_t *)out, bias, w, x, {sizes});\n"

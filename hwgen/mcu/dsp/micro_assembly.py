@@ -7,12 +7,18 @@ instruction, and a block of C x P accumulators needs C + P loads for C * P of th
 Weights of 4 and 2 bits are multiplied in place: field f of all bytes of a word, shifted to the
 bytes' top, are four weights times 2^(8 - bits), and so are the accumulators until the end. The
 lowest field needs a shift only, the highest a mask only.
+
+Where a byte holds weights of several channels, no field is ever alone: a byte is the sum of its
+fields, each times its place, and shifted left it is the sum without the highest. So are the
+accumulators, of which differences give the channels' sums at the end: a load or a shift for every
+instruction that multiplies, as with weights of 8 bits.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..weights import Packing
 from .isa import INSTRUCTIONS
 
 __all__ = ["REGISTERS", "Assembly", "Operand", "assembly", "dsp"]
@@ -66,15 +72,17 @@ class Assembly:
     inputs: tuple[Operand, ...]
 
 
-def assembly(unsigned: bool, bits: int, channels: int, pixels: int) -> Assembly:
-    """The block for data of one signedness, weights of ``bits``, and a shape.
+def assembly(unsigned: bool, packing: Packing, channels: int, pixels: int) -> Assembly:
+    """The block for data of one signedness, a packing of weights, and a shape.
 
     Its C variables are the accumulators ``a<channel><pixel>``, which begin with the bias if
-    ``bits`` is 8 and at zero otherwise, the pointers ``v`` to weights and ``x0`` to data, and the
-    temporaries.
+    weights are of 8 bits and at zero otherwise, the pointers ``v`` to weights and ``x0`` to data,
+    and the temporaries; of weights of one bit also the sums ``s<pixel>`` of the data.
     """
-    kernel = _Kernel(unsigned, bits, channels, pixels)
-    if bits == 8:
+    kernel = _Kernel(unsigned, packing, channels, pixels)
+    if packing.is_nested:
+        return kernel.nested_fields()
+    if packing.bits == 8:
         return kernel.whole_bytes()
     return kernel.held_fields() if pixels <= _HELD_PIXELS else kernel.reread_fields()
 
@@ -93,11 +101,14 @@ def _base(text: str) -> str:
 class _Kernel:
     """The schedules, and what they share."""
 
-    def __init__(self, unsigned: bool, bits: int, channels: int, pixels: int) -> None:
-        self.bits, self.channels, self.pixels = bits, channels, pixels
-        self.fields = 8 // bits
+    def __init__(self, unsigned: bool, packing: Packing, channels: int, pixels: int) -> None:
+        self.bits, self.is_nested = packing.bits, packing.is_nested
+        self.channels, self.pixels = channels, pixels
+        self.fields = 8 // self.bits
         self.dot = "pv.sdotusp.b" if unsigned else "pv.sdotsp.b"
         self.sums = [f"a{c}{p}" for c in range(channels) for p in range(pixels)]
+        if self.bits == 1:
+            self.sums += [f"s{p}" for p in range(pixels)]
 
     def whole_bytes(self) -> Assembly:
         """8-bit weights: a word a channel and a word a pixel.
@@ -165,6 +176,33 @@ class _Kernel:
         starts = {"w0": "(uint32_t)steps"}
         return self.block(self.zeros(), body, [*words, *data], starts)
 
+    def nested_fields(self) -> Assembly:
+        """Words of several channels: multiplied, shifted by a field, multiplied, and so on."""
+        count = self.channels // self.fields
+        words = [f"w{i}" for i in range(min(count, 2))]
+        data = [f"y{p}" for p in range(self.pixels)]
+        body = [dsp("p.lw", w, "4", "v") for w in words]
+        body += [self.load(p, y) for p, y in enumerate(data)]
+        for i in range(count):
+            word, top = words[i % 2], (i + 1) * self.fields - 1
+            body.append(self.shift("t", word))
+            if self.bits == 1 and i == 0:
+                body += [self.accumulate(f"s{p}", y, "ones") for p, y in enumerate(data)]
+            body += [self.multiply(top, p, y, word) for p, y in enumerate(data)]
+            if i + 2 < count:
+                body.append(dsp("p.lw", word, "4", "v"))
+            for c in range(top - 1, top - self.fields, -1):
+                body += [self.multiply(c, p, y, "t") for p, y in enumerate(data)]
+                if c > top - self.fields + 1:
+                    body.append(self.shift("t", "t"))
+        return self.block(self.zeros(), body, [*words, "t", *data], {"w0": "(uint32_t)steps"})
+
+    def shift(self, to: str, word: str) -> str:
+        """All bytes of a word without their highest field."""
+        if self.bits == 1:  # the immediate's lowest bit is not in the number
+            return dsp("pv.sll.sc.b", to, word, "ones")
+        return dsp("pv.sll.sci.b", to, word, str(self.bits // 2))
+
     def load(self, pixel: int, register: str) -> str:
         """The word of a pixel; the pointer then goes to the next pixel, or on to the next k."""
         if self.pixels == 1:
@@ -173,7 +211,15 @@ class _Kernel:
 
     def multiply(self, channel: int, pixel: int, data: str, weights: str) -> str:
         """Four products."""
-        return dsp(self.dot, f"a{channel}{pixel}", data, weights)
+        return self.accumulate(f"a{channel}{pixel}", data, weights)
+
+    def accumulate(self, register: str, data: str, weights: str) -> str:
+        """Four products with weights that are signed, or bits."""
+        if self.bits > 1:
+            return dsp(self.dot, register, data, weights)
+        if self.dot == "pv.sdotusp.b":
+            return dsp("pv.sdotup.b", register, data, weights)
+        return dsp("pv.sdotusp.b", register, weights, data)
 
     def unpack(self, field: int, to: str, word: str) -> list[str]:
         """Four weights of a word, each at the top of a byte."""
@@ -197,7 +243,9 @@ class _Kernel:
         if self.pixels > 1:
             inputs.append(Operand("next", "r", "stride"))
             inputs.append(Operand("back", "r", f"4 - {self.pixels - 1} * stride"))
-        if self.bits < 8:
+        if self.bits == 1:
+            inputs.append(Operand("ones", "r", "0x01010101u"))
+        elif self.bits < 8 and not self.is_nested:
             mask = ((1 << self.bits) - 1) << (8 - self.bits)
             inputs.append(Operand("mask", "r", f"{mask * 0x01010101:#010x}u"))
         return Assembly(

@@ -6,15 +6,16 @@ from ...ops.dense import Dense
 from ..blocks import add_blocks
 from ..function import Function
 from ..gather import add_gather, gather_cycles, is_gathered
-from ..linear import accumulator, block_bits, stored_weights
+from ..linear import accumulator, packing, stored_weights
 from ..registry import renders
 from ..stages import Stage
 from ..storage import conversion
 from ..target import Target
+from ..weights import Packing
 
 __all__: list[str] = []
 
-BLOCKS = (16, 8, 4)  # output channels that are computed at once; 16 only of 8-bit weights
+BLOCKS = (16, 8, 4)  # output channels that are computed at once; 16 only of words that need no mask
 
 
 @renders(Dense)
@@ -25,17 +26,17 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
     work = accumulator(op.weights.decode(), op.bias, x.type.lo, x.type.hi)
     stored = stored_weights(op.weights, function.target)
     function.cut(groups=1, axes=("channels",), split="channels")
-    bits = block_bits(stored, x, work)
-    if bits and is_gathered(stored, function.target):
+    packed = packing(stored, x, work)
+    if packed and is_gathered(stored, function.target):
         matrix = op.weights.decode().reshape(outputs, inputs)
         blocks = add_gather(function, matrix, stored.kept, op.bias)
         cycles = gather_cycles(stored.kept) // outputs + 10
         function.cut(granule=blocks.channels, cycles_per_output=cycles)
         return {"blocks": blocks, "inputs": inputs, "pads": False, "x": x, "work": work}
-    if bits:
+    if packed:
         runs = op.weights.decode().reshape(outputs, 1, inputs)
-        block = block_channels(outputs, inputs, bits, function.target)
-        blocks = add_blocks(function, runs, op.bias, bits, block, is_direct=True)
+        block = block_channels(outputs, inputs, packed, function.target)
+        blocks = add_blocks(function, runs, op.bias, packed, block, is_direct=True)
         pads = blocks.column_bytes != inputs
         if pads:
             function.scratch_bytes = blocks.column_bytes
@@ -54,13 +55,13 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
     }
 
 
-def block_channels(outputs: int, inputs: int, bits: int, target: Target) -> int:
+def block_channels(outputs: int, inputs: int, packed: Packing, target: Target) -> int:
     """Output channels of a block: those with which the slowest core is done first.
 
     A step loads a word a channel and the input's, and multiplies them. A team on tiles shares the
     blocks of one tile, of which half of L1 holds only so many; at least two must fit, or all.
     """
-    row = -(-inputs * bits // 32) * 4
+    row = packed.row_bytes(inputs)
     room = max(1, target.l1_usable * 9 // 20 // row) if target.is_tiled else outputs
     cores = target.cores if target.is_tiled else 1
     beside = 2 * inputs + 12 * outputs + 256  # the input, padded perhaps, and what is a channel's
@@ -72,8 +73,11 @@ def block_channels(outputs: int, inputs: int, bits: int, target: Target) -> int:
     def time(block: int) -> int:
         blocks = -(-outputs // block)
         tile = min(blocks, max(1, room // block))
-        step = {8: 2 * block + 1, 4: 5 * block + 2, 2: 11 * block + 4}[bits]
+        step = 2 * block + 1  # of four inputs
+        if not packed.is_nested:
+            step = {8: step, 4: 5 * block + 2, 2: 11 * block + 4}[packed.bits]
         return -(-blocks // tile) * -(-tile // cores) * step
 
-    choices = [block for block in BLOCKS if bits == 8 or block <= 8]
+    is_fast = packed.is_nested or packed.bits == 8
+    choices = [block for block in BLOCKS if (is_fast or block <= 8) and block % packed.rows == 0]
     return min([block for block in choices if fits(block)] or choices[-1:], key=time)
