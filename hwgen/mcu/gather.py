@@ -17,9 +17,9 @@ from .weights import Kept, StoredWeights
 __all__ = ["add_gather", "gather_channels", "gather_cycles", "gather_rows", "is_gathered"]
 
 FARTHEST = 255  # from a kept weight to the next one: a byte
-LONGEST = 1 << 16  # rows: positions and steps are halfwords
+LONGEST = 1 << 16  # of a row, with what lies between rows of a window: positions are halfwords
 BLOCK_CYCLES = 14  # of a micro-kernel, beside its loop
-DENSE_CYCLES = 33 / 64  # of a product of the micro-kernels of hwgen_dot.h
+DENSE_CYCLES = 33 / 64  # of a product of the micro-kernels of hwgen_dot.h, of one pixel
 
 
 def gather_channels(share: int) -> int:
@@ -88,35 +88,41 @@ def gather_bytes(kept: Kept) -> int:
     return len(counts) * (4 + -(-int(counts.max()) // STEP) * STEP * (channels + 1))
 
 
-def is_gathered(stored: StoredWeights, target: Target) -> bool:
+def is_gathered(stored: StoredWeights, target: Target, dense_cycles: float = DENSE_CYCLES) -> bool:
     """Whether kept weights with their positions are better than all weights with the zeros.
 
-    On DSP cores that are estimated cycles, elsewhere bytes: there a kept weight and a zero take
+    ``dense_cycles`` is what a product takes on a DSP core with these. On DSP cores that are estimated cycles, elsewhere bytes: there a kept weight and a zero take
     about as long as they take bytes.
     """
     kept = stored.kept
-    if kept is None or stored.packing is None or kept.mask.shape[1] > LONGEST:
+    if kept is None or stored.packing is None or kept.mask.shape[1] > LONGEST // 4:
         return False
     if target.isa == "plain":
         return gather_bytes(kept) < stored.rows.size
-    return gather_cycles(kept) < kept.mask.size * DENSE_CYCLES
+    return gather_cycles(kept) < kept.mask.size * dense_cycles
 
 
 def add_gather(
-    function: Function, matrix: np.ndarray, kept: Kept, bias: Constant, column_bytes: int = 0
+    function: Function, runs: np.ndarray, kept: Kept, bias: Constant, is_direct: bool
 ) -> Blocks:
     """Add the kept weights of a layer and their positions.
 
     Parameters
     ----------
-    matrix
-        All weights, of the shape of the mask.
-    column_bytes
-        What a gathered window takes; 0 where the data are read where they lie.
+    runs
+        All weights, of shape (output channels, rows of the window, length of a row).
+    is_direct
+        Whether the data need not be gathered into columns.
     """
     name, e = function.stage.name, function.extent
+    outputs, rows, length = runs.shape
+    # A row of the window starts at a whole word.
+    padding = ((0, 0), (0, 0), (0, -length % 4 if rows > 1 else 0))
+    matrix = np.pad(runs, padding).reshape(outputs, -1)
+    mask = np.pad(kept.mask.reshape(runs.shape), padding).reshape(outputs, -1)
+    column_bytes = -(-matrix.shape[1] // 4) * 4
     channels = gather_channels(kept.share)
-    blocks = gather_rows(matrix, kept.mask, channels)
+    blocks = gather_rows(matrix, mask, channels)
     symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), CType(8, False))
     count = int(kept.mask.sum())
     function.notes.append(
@@ -129,10 +135,10 @@ def add_gather(
         channels=channels,
         steps=0,
         column_bytes=column_bytes,
-        run_bytes=0,
+        run_bytes=length + padding[2][1],
         tail_bytes=0,
-        is_direct=not column_bytes,
-        gather="",
+        is_direct=is_direct,
+        gather="" if is_direct else function.names.take(f"{function.name}_gather"),
         count=count,
         whole=count,
         has_tail=False,

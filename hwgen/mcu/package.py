@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from .dsp.bit_kernels import BITS, render_bits
 from .dsp.gather_kernels import GATHERS, render_gather
 from .dsp.intrinsics import render_simd
 from .dsp.micro_kernels import DOTS, render_dot
@@ -20,6 +21,7 @@ TILE, STREAM = "hwgen_tile.h", "hwgen_stream.h"
 POOL = "hwgen_pool.h"
 # Prefix of the functions of a header, what writes it, and what it can hold.
 MICRO_KERNELS = {
+    "hwgen_bits.h": ("hwgen_bits_", render_bits, BITS),
     "hwgen_dot.h": ("hwgen_dot_", render_dot, DOTS),
     "hwgen_gather.h": ("hwgen_gather_", render_gather, GATHERS),
 }

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hwgen.mcu.bit_planes import bit_rows, row_words
+from hwgen.mcu.dsp.bit_kernels import BITS, render_bits
 from hwgen.mcu.dsp.gather_kernels import GATHERS, render_gather
 from hwgen.mcu.dsp.intrinsics import INTRINSICS, render_simd
 from hwgen.mcu.dsp.micro_kernels import DOTS, render_dot
@@ -208,6 +210,30 @@ def gather_cases() -> list[Case]:
     return cases
 
 
+def bit_cases() -> list[Case]:
+    """Every micro-kernel that counts bits, with fewer words than a step, and with tails."""
+    rng = np.random.default_rng(5)
+    cases = []
+    for kernel in BITS:
+        for n in (1, 70, 256, 7 * 32):
+            w = rng.choice([-1, 1], (kernel.channels, n))
+            lo = int(rng.integers(-128, 256 - (1 << kernel.planes)))
+            lo = min(lo, 127 - (1 << kernel.planes)) if lo < 0 else lo
+            x = rng.integers(0, 1 << kernel.planes, n)
+            x[: n // 2] = (1 << kernel.planes) - 1
+            bias = rng.integers(-(1 << 24), 1 << 24, kernel.channels)
+            words = row_words(n, kernel.planes)
+            text = array("int32_t", "bias", bias)
+            text += array("uint8_t", "w", bit_rows(w, kernel.planes, kernel.channels))
+            text += array("uint8_t", "x", (x + lo) & 0xFF)
+            text += f"static _Alignas(4) uint8_t room[{4 * kernel.planes * words}];\n"
+            text += f"hwgen_planes(room, x, {n}, {lo}, {kernel.planes}, 0, {words});\n"
+            text += f"const int32_t ones = hwgen_ones(room, {kernel.planes}, {words});\n"
+            text += f"{kernel.name}((int32_t *)out, bias, w, room, ones, {words});\n"
+            cases.append(Case(f"{kernel.name} of {n}", text, bias + w @ x))
+    return cases
+
+
 def copy_cases() -> list[Case]:
     """Runs of all lengths and alignments: the bytes around them must stay as they are."""
     rng = np.random.default_rng(3)
@@ -236,14 +262,14 @@ def copy_cases() -> list[Case]:
 
 
 def all_cases() -> list[Case]:
-    return [*intrinsic_cases(), *dot_cases(), *gather_cases(), *copy_cases()]
+    return [*intrinsic_cases(), *dot_cases(), *gather_cases(), *bit_cases(), *copy_cases()]
 
 
 def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> None:
     """``cases.c`` and the headers: ``run_cases`` fills the array ``results``."""
     total = sum(len(case.expected) for case in cases)
     text = '#include <stdint.h>\n#include "hwgen_runtime.h"\n#include "hwgen_dot.h"\n'
-    text += '#include "hwgen_gather.h"\n'
+    text += '#include "hwgen_gather.h"\n#include "hwgen_bits.h"\n'
     text += f"uint32_t results[{total}];\n"
     calls, at = [], 0
     for i, case in enumerate(cases):
@@ -254,6 +280,7 @@ def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> N
     (folder / "cases.c").write_text(text)
     (folder / "hwgen_simd.h").write_text(render_simd() if simd is None else simd)
     (folder / "hwgen_dot.h").write_text(render_dot())
+    (folder / "hwgen_bits.h").write_text(render_bits())
     (folder / "hwgen_gather.h").write_text(render_gather())
     for name in ("hwgen_runtime.h", "hwgen_memory.h"):
         (folder / name).write_text(read_kernel(f"runtime/{name}"))

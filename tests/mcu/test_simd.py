@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwgen.mcu.dsp.bit_kernels import BITS
 from hwgen.mcu.dsp.gather_kernels import GATHERS
 from hwgen.mcu.dsp.intrinsics import INTRINSICS, render_simd
 from hwgen.mcu.dsp.isa import INSTRUCTIONS
@@ -123,7 +124,7 @@ def test_xcv_encodings_are_those_of_the_assembler(tmp_path):
     assert wrong == []
 
 
-@pytest.mark.parametrize("kernel", [*DOTS, *GATHERS], ids=lambda k: k.name)
+@pytest.mark.parametrize("kernel", [*DOTS, *GATHERS, *BITS], ids=lambda k: k.name)
 def test_inner_loop_never_waits_for_a_load(kernel):
     body = [re.findall(r"%\[(\w+)\]", line) for line in kernel.assembly.body]
     loads = [bool(re.match(r"HWGEN_P_L|\"lw", line)) for line in kernel.assembly.body]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hwgen.mcu.weights import Kept
 from hwgen.ops.codes.lfsr_masked import LfsrMasked
 from hwgen.ops.codes.structured_sparse import StructuredSparse
 from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.conv2d import Conv2d
 from hwgen.ops.dense import Dense
 from hwgen.ops.lib import lfsr
 from hwgen.ops.requantize import Requantize
@@ -65,7 +67,14 @@ def layers() -> list[Graph]:
         masked(rng, 37, 127, 0.1),
         masked(rng, 9, 100, 0.3),
     ]
-    return [layer(rng, code, bool(i % 2)) for i, code in enumerate(codes)]
+    graphs = [layer(rng, code, bool(i % 2)) for i, code in enumerate(codes)]
+    code = n_of_m(rng, 8, 3 * 3 * 8, 8, 4)
+    for kernel, depth, padding in (((3, 3), 8, (1, 1)), ((1, 1), 72, (0, 0)), ((3, 8), 3, (0, 2))):
+        b = GraphBuilder("sparse")
+        x = b.input(Type.of((5, 9, depth), -128, 127))
+        op = Conv2d(replace(code, row=(*kernel, depth)), Constant(np.arange(8)), padding=padding)
+        graphs.append(b.build(b.add(op, x)))
+    return graphs
 
 
 def jobs(folder, target: str):
@@ -88,7 +97,7 @@ def test_on_this_machine(tmp_path, monkeypatch, target):
     cut_anywhere(monkeypatch)
     made = jobs(tmp_path, target)
     texts = [(build.folder / "sparse.c").read_text() for _, build, _ in made]
-    assert sum("hwgen_gather_" in text for text in texts) >= 4
+    assert sum("hwgen_gather_" in text for text in texts) >= 7
     check(made, run_many_on_host([(build, x) for _, build, x in made], sanitize=True))
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from ..weights import Packing
 from .isa import INSTRUCTIONS
 
-__all__ = ["REGISTERS", "Assembly", "Operand", "assembly", "dsp"]
+__all__ = ["REGISTERS", "Assembly", "Operand", "assembly", "base", "dsp"]
 
 # Where accumulators live. Left to clang, all of them are spilled behind the loop.
 REGISTERS = (*(f"s{i}" for i in range(1, 12)), "t3", "t4", "t5", "t6", "a7")
@@ -93,7 +93,7 @@ def dsp(mnemonic: str, *operands: str) -> str:
     return f"{INSTRUCTIONS[mnemonic].macro}({', '.join(spots)})"
 
 
-def _base(text: str) -> str:
+def base(text: str) -> str:
     """An instruction of the base ISA; names of operands stand in brackets."""
     return '"' + text.replace("[", "%[") + '\\n"'
 
@@ -130,9 +130,9 @@ class _Kernel:
                     body.append(dsp("p.lw", w, "4", "v"))
             if p + 2 < self.pixels:
                 body.append(self.load(p + 2, y))
-        before = [_base(f"lw [a{c}0], {4 * c}([w1])") for c in range(self.channels)]
+        before = [base(f"lw [a{c}0], {4 * c}([w1])") for c in range(self.channels)]
         before += [
-            _base(f"mv [a{c}{p}], [a{c}0]")
+            base(f"mv [a{c}{p}], [a{c}0]")
             for c in range(self.channels)
             for p in range(1, self.pixels)
         ]
@@ -162,7 +162,7 @@ class _Kernel:
             word = words[channel % 2]
             if field == self.fields - 1:
                 return dsp("p.lw", word, "4", "v")
-            return _base(f"lw [{word}], {4 * channel}([v])")
+            return base(f"lw [{word}], {4 * channel}([v])")
 
         for field in range(self.fields):
             body.append(load_weights(field, 0))
@@ -226,11 +226,11 @@ class _Kernel:
         shift = 8 - self.bits * (field + 1)
         steps = [dsp("pv.sll.sci.b", to, word, str(shift // 2))] if shift else []
         if field > 0:  # else the shift has pushed the other fields out
-            steps.append(_base(f"and [{to}], [{to if shift else word}], [mask]"))
+            steps.append(base(f"and [{to}], [{to if shift else word}], [mask]"))
         return steps
 
     def zeros(self) -> list[str]:
-        return [_base(f"li [{name}], 0") for name in self.sums]
+        return [base(f"li [{name}], 0") for name in self.sums]
 
     def block(
         self, before: list[str], body: list[str], temporaries: list[str], starts: dict[str, str]

@@ -6,6 +6,7 @@ from ...ops.conv2d import Conv2d
 from ..blocks import add_blocks
 from ..depthwise import add_depthwise
 from ..function import Function
+from ..gather import add_gather, gather_cycles, is_gathered
 from ..linear import accumulator, geometry, packing, stored_weights
 from ..registry import renders
 from ..stages import Stage
@@ -35,8 +36,17 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
         **{"blocks": None, "depthwise": None},
     }
     packed = packing(stored, x, work)
+    is_pixel = window.kernel == window.stride == (1, 1) and not any(window.padding)
+    if packed and op.groups == 1 and is_gathered(stored, function.target, PIXELS[CHANNELS]):
+        runs = op.weights.decode().reshape(outputs, height, width * depth)
+        blocks = add_gather(function, runs, stored.kept, op.bias, is_pixel)
+        if not is_pixel:
+            function.cut(cycles_per_pixel=180 + height * width * depth)
+            function.scratch_bytes_a_core = blocks.column_bytes
+        function.cut(granule=blocks.channels, split="area", pixel_granule=1)
+        function.cut(cycles_per_output=10 + gather_cycles(stored.kept) // outputs)
+        return {**values, "blocks": blocks, "p": 1}
     if packed and op.groups == 1:
-        is_pixel = window.kernel == window.stride == (1, 1) and not any(window.padding)
         is_direct = is_pixel and depth % packed.step == 0
         runs = op.weights.decode().reshape(outputs, height, width * depth)
         channels = max(CHANNELS, packed.rows)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ...ops.dense import Dense
+from ..bit_planes import add_bits, plane_count
 from ..blocks import add_blocks
 from ..function import Function
 from ..gather import add_gather, gather_cycles, is_gathered
 from ..linear import accumulator, packing, stored_weights
 from ..registry import renders
 from ..stages import Stage
-from ..storage import conversion
+from ..storage import INT32, conversion
 from ..target import Target
 from ..weights import Packing
 
@@ -26,22 +27,29 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
     work = accumulator(op.weights.decode(), op.bias, x.type.lo, x.type.hi)
     stored = stored_weights(op.weights, function.target)
     function.cut(groups=1, axes=("channels",), split="channels")
+    matrix = op.weights.decode().reshape(outputs, inputs)
+    values = {"inputs": inputs, "pads": False, "planes": 0, "x": x, "work": work, "data": "x"}
     packed = packing(stored, x, work)
+    planes = plane_count(stored, x, op.bias) if work == INT32 else 0
+    if planes:
+        channels = 8 if outputs > 4 else 4
+        blocks = add_bits(function, matrix, op.bias, planes, channels)
+        function.cut(granule=channels, cycles_per_output=blocks.steps * (3 * planes + 1) + 10)
+        values |= {"planes": planes, "lo": x.type.lo, "data": "scratch, ones"}
+        return {**values, "blocks": blocks}
     if packed and is_gathered(stored, function.target):
-        matrix = op.weights.decode().reshape(outputs, inputs)
-        blocks = add_gather(function, matrix, stored.kept, op.bias)
+        blocks = add_gather(function, matrix[:, None], stored.kept, op.bias, is_direct=True)
         cycles = gather_cycles(stored.kept) // outputs + 10
         function.cut(granule=blocks.channels, cycles_per_output=cycles)
-        return {"blocks": blocks, "inputs": inputs, "pads": False, "x": x, "work": work}
+        return {**values, "blocks": blocks}
     if packed:
-        runs = op.weights.decode().reshape(outputs, 1, inputs)
         block = block_channels(outputs, inputs, packed, function.target)
-        blocks = add_blocks(function, runs, op.bias, packed, block, is_direct=True)
-        pads = blocks.column_bytes != inputs
-        if pads:
+        blocks = add_blocks(function, matrix[:, None], op.bias, packed, block, is_direct=True)
+        if blocks.column_bytes != inputs:
             function.scratch_bytes = blocks.column_bytes
+            values |= {"pads": True, "data": "scratch"}
         function.cut(granule=block, cycles_per_output=inputs // 2 + 10)
-        return {"blocks": blocks, "inputs": inputs, "pads": pads, "x": x, "work": work}
+        return {**values, "blocks": blocks}
     weights = function.weights(f"{stage.name}_weights", stored)
     function.cut(cycles_per_output=8 * inputs)
     return {
