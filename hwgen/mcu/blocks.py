@@ -10,9 +10,9 @@ from ..ir.constant import Constant
 from .expressions import Term, plus, times
 from .function import Function
 from .storage import INT32, CType
-from .weights import block_rows, block_step
+from .weights import Packing
 
-__all__ = ["Blocks", "add_blocks"]
+__all__ = ["Blocks", "add_blocks", "data_kind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,13 @@ class Blocks:
     channels
         Output channels of a block.
     steps
-        Of the inner loop.
+        Of the inner loop; 0 if the weights say it.
     column_bytes
         What one pixel's data take in whole steps.
     run_bytes
         Of these, what a row of the window takes.
+    tail_bytes
+        Behind the data of such a row, what is no data but must be zero, since micro-kernels add up all data.
     is_direct
         Whether the data are read where they lie.
     gather
@@ -56,6 +58,7 @@ class Blocks:
     steps: int
     column_bytes: int
     run_bytes: int
+    tail_bytes: int
     is_direct: bool
     gather: str
     count: Term
@@ -75,11 +78,17 @@ class Blocks:
         return f"{self.symbol}[{b}]"
 
 
+def data_kind(function: Function) -> str:
+    """What names of micro-kernels call the type of a function's input, which holds bytes."""
+    (x,) = function.stage.inputs
+    return "s8" if x.ctype.signed else "u8"
+
+
 def add_blocks(
     function: Function,
     runs: np.ndarray,
     bias: Constant,
-    bits: int,
+    packing: Packing,
     channels: int,
     is_direct: bool,
 ) -> Blocks:
@@ -89,8 +98,10 @@ def add_blocks(
     ----------
     runs
         Weights of shape (output channels, rows of the window, length of a row).
-    bits
-        In which they are stored: 8, 4 or 2.
+    packing
+        How they are stored.
+    tail_bytes
+        Of these, what is no data but must be zero, since micro-kernels add up all data.
     is_direct
         Whether the data need not be gathered into columns.
     """
@@ -99,24 +110,24 @@ def add_blocks(
     if rows > 1:  # a row of the window starts at a whole word
         runs = np.pad(runs, ((0, 0), (0, 0), (0, -length % 4)))
     matrix = runs.reshape(outputs, -1)
-    blocks = block_rows(matrix, bits, channels)
-    step = block_step(bits)
-    steps = -(-matrix.shape[1] // step)
-    ctype = CType(8, bits == 8)
+    blocks = packing.blocks(matrix, channels)
+    steps = -(-matrix.shape[1] // packing.step)
+    ctype = CType(8, blocks.dtype == np.int8)
     symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), ctype)
     padded = np.pad(bias.array, (0, -outputs % channels))
-    each = "" if bits == 8 else f", {8 // bits} a byte"
+    bits = packing.bits
+    each = "" if bits == 8 else f", {8 // bits}{' channels' * packing.is_nested} a byte"
     function.notes.append(f"{bits}-bit weights{each}, in blocks of {channels} channels")
     e = function.extent
     count = f"({e.channels} + {channels - 1}) / {channels}" if e.is_tile else len(blocks)
-    (x,) = function.stage.inputs
-    function.micro_kernel = f"hwgen_dot_{'s' if x.ctype.signed else 'u'}8_s{bits}"
+    function.micro_kernel = f"hwgen_dot_{data_kind(function)}_{packing.kind}"
     return Blocks(
         function=function.micro_kernel,
         channels=channels,
         steps=steps,
-        column_bytes=steps * step,
+        column_bytes=steps * packing.step,
         run_bytes=runs.shape[2],
+        tail_bytes=(-length % 4) if bits == 1 else 0,
         is_direct=is_direct,
         gather="" if is_direct else function.names.take(f"{function.name}_gather"),
         count=count,

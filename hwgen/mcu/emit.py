@@ -26,7 +26,15 @@ __all__ = ["FOLDER", "emit"]
 FOLDER = "c"
 _SIZES = ("arena_bytes", "arena_bound", "arena_align", "l1_bytes", "l3_bytes", "constant_bytes")
 _HEADERS = frozenset(
-    {"hwgen_dot", "hwgen_port", "hwgen_runtime", "hwgen_simd", "hwgen_tile"}
+    {
+        "hwgen_bits",
+        "hwgen_dot",
+        "hwgen_gather",
+        "hwgen_port",
+        "hwgen_runtime",
+        "hwgen_simd",
+        "hwgen_tile",
+    }
     | {"stddef", "stdint", "stdio", "string"}
 )
 

@@ -35,7 +35,19 @@ __all__ = ["Function", "Step"]
 _LOCALS = (
     *("x", "y", "z", "a", "b", "w", "p", "q", "v", "n", "t", "acc", "best", "sum", "byte"),
     *("i", "i0", "i1", "j", "j0", "j1", "k", "o", "r", "c", "top", "left", "length", "count"),
-    *("column", "constants", "copied", "gathered", "part", "pixel", "rest", "scratch", "weights"),
+    *(
+        "column",
+        "constants",
+        "copied",
+        "gathered",
+        "ones",
+        "part",
+        "pixel",
+        "planes",
+        "rest",
+        "scratch",
+        "weights",
+    ),
     *("rows", "columns", "channels", "first_channel", "height", "width", "pad_top", "pad_left"),
 )
 

@@ -13,9 +13,9 @@ from .registry import find_storage
 from .stages import Value
 from .storage import INT32, CType, work
 from .target import Target
-from .weights import NARROW_PRODUCTS, StoredWeights
+from .weights import Packing, StoredWeights
 
-__all__ = ["accumulator", "block_bits", "geometry", "pooled_type", "slide", "stored_weights"]
+__all__ = ["accumulator", "geometry", "packing", "pooled_type", "slide", "stored_weights"]
 
 
 def accumulator(weights: np.ndarray, bias: Constant, lo: int, hi: int) -> CType:
@@ -38,17 +38,18 @@ def stored_weights(code: WeightCode, target: Target) -> StoredWeights:
     return find_storage(code, target)(code)
 
 
-def block_bits(stored: StoredWeights, x: Value, work: CType) -> int:
-    """Width of the weights if micro-kernels can multiply them with ``x``, else 0.
+def packing(stored: StoredWeights, x: Value, work: CType) -> Packing | None:
+    """How micro-kernels can multiply the weights with ``x``, or None if they cannot.
 
     Micro-kernels take bytes and accumulate in 32 bits; their order of summation is another
     than that of the weights, which :func:`accumulator` allows for. Sums with narrow weights need
-    spare bits, which they have up to ``NARROW_PRODUCTS`` weights a row.
+    spare bits, which they have up to a number of weights a row.
     """
-    if x.ctype.bits != 8 or work != INT32:
-        return 0
-    is_long = stored.rows.shape[1] * stored.each > NARROW_PRODUCTS
-    return 0 if stored.bits < 8 and is_long else stored.bits
+    found = stored.packing
+    if found is None or x.ctype.bits != 8 or work != INT32:
+        return None
+    is_long = 0 < found.most < stored.rows.shape[1] * stored.each
+    return None if is_long else found
 
 
 def geometry(window: Window) -> dict[str, object]:

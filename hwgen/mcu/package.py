@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from .dsp.bit_kernels import BITS, render_bits
+from .dsp.gather_kernels import GATHERS, render_gather
 from .dsp.intrinsics import render_simd
 from .dsp.micro_kernels import DOTS, render_dot
 from .function import Function
@@ -15,8 +17,14 @@ from .templates import TEMPLATES, read_kernel
 __all__ = ["headers", "ports", "write_runtime", "write_text"]
 
 RUNTIME, SIMD, MEMORY = "hwgen_runtime.h", "hwgen_simd.h", "hwgen_memory.h"
-DOT, TILE, STREAM = "hwgen_dot.h", "hwgen_tile.h", "hwgen_stream.h"
+TILE, STREAM = "hwgen_tile.h", "hwgen_stream.h"
 POOL = "hwgen_pool.h"
+# Prefix of the functions of a header, what writes it, and what it can hold.
+MICRO_KERNELS = {
+    "hwgen_bits.h": ("hwgen_bits_", render_bits, BITS),
+    "hwgen_dot.h": ("hwgen_dot_", render_dot, DOTS),
+    "hwgen_gather.h": ("hwgen_gather_", render_gather, GATHERS),
+}
 PORT_FILES = ("hwgen_port.h", "hwgen_port.c")
 
 
@@ -24,8 +32,11 @@ def headers(functions: Sequence[Function], target: Target, memories: Memories) -
     """Headers that the model includes."""
     names = [SIMD, RUNTIME]
     kernels = {function.header for function in functions if function.header}
-    if any(function.micro_kernel for function in functions):
-        kernels.add(DOT)
+    kernels |= {
+        header
+        for header, (prefix, *_) in MICRO_KERNELS.items()
+        if any(function.micro_kernel.startswith(prefix) for function in functions)
+    }
     if kernels:
         names += [MEMORY, *sorted(kernels)]
     if target.is_team:
@@ -33,6 +44,12 @@ def headers(functions: Sequence[Function], target: Target, memories: Memories) -
     if memories.l3_bytes:
         names.append(STREAM)
     return names
+
+
+def _micro_kernels(header: str, used: set[str]) -> str:
+    """A header of micro-kernels, with all shapes of those that are used."""
+    _, render, kernels = MICRO_KERNELS[header]
+    return render([k for k in kernels if k.name.rpartition("_")[0] in used])
 
 
 def ports(target: Target) -> list[str]:
@@ -50,9 +67,8 @@ def write_runtime(
     for name in headers(functions, target, memories):
         if name == SIMD:
             text = render_simd()
-        elif name == DOT:
-            dots = {function.micro_kernel for function in functions}
-            text = render_dot(d for d in DOTS if d.name.rpartition("_")[0] in dots)
+        elif name in MICRO_KERNELS:
+            text = _micro_kernels(name, {function.micro_kernel for function in functions})
         elif name == POOL:
             text = TEMPLATES.get_template("pool.h.j2").render()
         else:

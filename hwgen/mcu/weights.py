@@ -10,21 +10,94 @@ from ..ir.types import Int
 from .storage import CType, storage
 
 __all__ = [
+    "BIT_PRODUCTS",
     "BLOCK_BITS",
     "NARROW_PRODUCTS",
+    "NESTED_BITS",
+    "Kept",
+    "Packing",
     "StoredWeights",
     "block_rows",
     "block_step",
+    "nested_rows",
     "pack",
     "plain_weights",
     "tap_words",
 ]
 
 BLOCK_BITS = (8, 4, 2)
-"""Widths of weights that the micro-kernels multiply."""
+"""Widths of the weights of a row that a word holds."""
+
+NESTED_BITS = (4, 2, 1)
+"""Widths of the weights of several rows that a byte holds."""
 
 NARROW_PRODUCTS = 1 << 16
-"""Products with weights of 4 or 2 bits that they can sum up, see ``hwgen_dot.h``."""
+"""Products with weights of 4 or 2 bits that micro-kernels can sum up, see ``hwgen_dot.h``."""
+
+BIT_PRODUCTS = 1 << 15
+"""The same of weights of one bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How the weights that the micro-kernels of ``hwgen_dot.h`` multiply lie in words.
+
+    Attributes
+    ----------
+    bits
+        Of a weight.
+    is_nested
+        Whether a byte holds weights of several rows, see :func:`nested_rows`; else of one, see
+        :func:`block_rows`.
+    """
+
+    bits: int
+    is_nested: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What names of micro-kernels call it."""
+        return f"{'n' if self.is_nested else 's'}{self.bits}"
+
+    @property
+    def step(self) -> int:
+        """Weights of a row that a micro-kernel multiplies in a step."""
+        return 4 if self.is_nested else block_step(self.bits)
+
+    @property
+    def rows(self) -> int:
+        """Rows that bytes hold weights of: a block's are a multiple."""
+        return 8 // self.bits if self.is_nested else 1
+
+    @property
+    def most(self) -> int:
+        """Products of a row that 32 bits can sum up; 0 where there is no limit."""
+        return {8: 0, 1: BIT_PRODUCTS}.get(self.bits, NARROW_PRODUCTS)
+
+    def row_bytes(self, n: int) -> int:
+        """What n weights of a row take."""
+        return -(-n // self.step) * self.step * self.bits // 8
+
+    def blocks(self, matrix: np.ndarray, channels: int) -> np.ndarray:
+        """The weights in blocks of ``channels`` rows: integers of shape (blocks, bytes)."""
+        layout = nested_rows if self.is_nested else block_rows
+        return layout(matrix, self.bits, channels)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Which weights of a sparse matrix are not zero for sure.
+
+    Attributes
+    ----------
+    mask
+        Booleans of shape (output channels, weights a row).
+    share
+        Neighbouring channels that keep the same positions; divides the channels.
+    """
+
+    mask: np.ndarray
+    share: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +117,10 @@ class StoredWeights:
         ``hwgen_field_<kind>(byte, i)``; empty where ``row[i]`` is the weight.
     summary
         How they are stored, for comments.
-    bits
-        Width of a weight in two's complement if micro-kernels can multiply it, see
-        :func:`block_rows`; else 0.
+    packing
+        How micro-kernels can multiply them; or None.
+    kept
+        Of sparse weights those that can be stored alone, see :mod:`.gather`.
     """
 
     rows: np.ndarray
@@ -54,7 +128,8 @@ class StoredWeights:
     each: int
     kind: str
     summary: str
-    bits: int = 0
+    packing: Packing | None = None
+    kept: Kept | None = None
 
 
 def pack(rows: np.ndarray, bits: int) -> np.ndarray:
@@ -85,10 +160,11 @@ def plain_weights(values: np.ndarray) -> StoredWeights:
         packed = pack(rows, bits)
         if width <= bits and packed.size < rows.size:
             summary = f"{bits}-bit weights, {8 // bits} a byte"
-            return StoredWeights(packed, CType(8, False), 8 // bits, f"s{bits}", summary, bits)
+            packing = Packing(bits, is_nested=bool(rows.min() > -(1 << (bits - 1))))
+            return StoredWeights(packed, CType(8, False), 8 // bits, f"s{bits}", summary, packing)
     ctype = storage(Int(width, signed=True))
-    bits = 8 if ctype.bits == 8 else 0
-    return StoredWeights(rows, ctype, 1, "", f"{ctype.bits}-bit weights", bits)
+    packing = Packing(8) if ctype.bits == 8 else None
+    return StoredWeights(rows, ctype, 1, "", f"{ctype.bits}-bit weights", packing)
 
 
 def block_step(bits: int) -> int:
@@ -133,6 +209,49 @@ def block_rows(matrix: np.ndarray, bits: int, channels: int) -> np.ndarray:
     packed = (words << (bits * np.arange(fields))[:, None]).sum(axis=3)
     interleaved = packed.transpose(0, 2, 1, 3).reshape(blocks, -1).astype(np.uint8)
     return interleaved.view(np.int8) if bits == 8 else interleaved
+
+
+def nested_rows(matrix: np.ndarray, bits: int, channels: int) -> np.ndarray:
+    """Narrow weights of several rows in a byte, as the micro-kernels of ``hwgen_dot.h`` read them.
+
+    Rows come in blocks of ``channels``, of which every ``8 / bits`` share bytes: byte j of a word
+    holds their weights of input j. A byte is the sum of the weights times 1, ``2^bits``,
+    ``4^bits`` and so on, the first row's weight times 1: in two's complement, which all of them
+    fit that are not the least number of their width. Shifted left by ``bits``, it is the same sum
+    without the last row. Of weights of one bit that are -1 or +1, a bit says which are -1.
+
+    Parameters
+    ----------
+    matrix
+        Integers of shape (rows, n), in ``[-2^(bits-1) + 1, 2^(bits-1) - 1]``; of one bit -1 and 1.
+    bits
+        4, 2 or 1.
+    channels
+        Rows of a block, a multiple of ``8 / bits``. Missing rows, and weights beyond n up to a
+        whole word, are zero bits.
+
+    Returns
+    -------
+    int8 (4 and 2 bits) or uint8 array of shape (blocks, bytes of a block).
+    """
+    if bits not in NESTED_BITS or channels % (8 // bits):
+        raise ValueError(
+            f"bits must be one of {NESTED_BITS} and channels a multiple of 8 / bits, "
+            f"not {bits} and {channels}"
+        )
+    most = max(1, (1 << (bits - 1)) - 1)
+    if matrix.size and not -most <= matrix.min() <= matrix.max() <= most:
+        raise ValueError(f"weights must be in [{-most}, {most}]")
+    rows, n = matrix.shape
+    together = 8 // bits
+    blocks, steps = -(-rows // channels), -(-n // 4)
+    padded = np.zeros((blocks * channels, 4 * steps), dtype=np.int64)
+    padded[:rows, :n] = matrix < 0 if bits == 1 else matrix
+    # Axes: block, word of a step, row of the word, step, byte of the word.
+    fields = padded.reshape(blocks, channels // together, together, steps, 4)
+    packed = (fields << (bits * np.arange(together))[:, None, None]).sum(axis=2)
+    bytes_ = packed.transpose(0, 2, 1, 3).reshape(blocks, -1)
+    return bytes_.astype(np.uint8 if bits == 1 else np.int8)
 
 
 def tap_words(taps: np.ndarray) -> np.ndarray:

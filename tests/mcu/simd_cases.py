@@ -11,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
+from hwgen.mcu.bit_planes import bit_rows, row_words
+from hwgen.mcu.dsp.bit_kernels import BITS, render_bits
+from hwgen.mcu.dsp.gather_kernels import GATHERS, render_gather
 from hwgen.mcu.dsp.intrinsics import INTRINSICS, render_simd
 from hwgen.mcu.dsp.micro_kernels import DOTS, render_dot
+from hwgen.mcu.gather import gather_rows
 from hwgen.mcu.target import find_target
 from hwgen.mcu.templates import read_kernel
 from hwgen.mcu.toolchain.compiler import WARNINGS, find_host_compiler
 from hwgen.mcu.toolchain.program import Source, link_sources
-from hwgen.mcu.weights import block_rows
 
 STUBS = Path(__file__).with_name("greenwaves_stubs.h")
 
@@ -161,20 +164,73 @@ def dot_cases() -> list[Case]:
         for k, extreme in ((1, False), (2 * d.step + 5, False), (3 * d.step, True)):
             steps = -(-k // d.step)
             stride = steps * d.step + 4 * int(rng.integers(0, 3))
-            w = rng.integers(-half, half, (d.channels, k))
+            least, most = (1 - half, half - 1) if d.nested else (-half, half - 1)
+            w = rng.integers(least, most + 1, (d.channels, k))
+            if d.bits == 1:
+                least, w = -1, rng.choice([-1, 1], w.shape)
             x = rng.integers(lo, hi + 1, (d.pixels, stride))
+            if d.bits == 1:
+                x[:, k:] = 0
             if extreme:
-                w[:], x[:] = -half, rng.choice([lo, hi], x.shape)
+                w[:], x[:] = least, rng.choice([lo, hi], x.shape)
             bias = rng.integers(-(1 << 24), 1 << 24, d.channels)
             text = array("int32_t", "bias", bias)
-            text += array(
-                "int8_t" if d.bits == 8 else "uint8_t", "w", block_rows(w, d.bits, d.channels)
-            )
+            stored = d.packing.blocks(w, d.channels)
+            text += array("int8_t" if stored.dtype == np.int8 else "uint8_t", "w", stored)
             text += array("uint8_t" if d.unsigned else "int8_t", "x", x)
             sizes = f"{stride}, {steps}" if d.pixels > 1 else f"{steps}"
             text += f"{d.name}((int32_t *)out, bias, w, x, {sizes});\n"
             expected = bias[:, None] + w @ x[:, :k].T
             cases.append(Case(f"{d.name} of {k}", text, expected.ravel()))
+    return cases
+
+
+def gather_cases() -> list[Case]:
+    """Every micro-kernel of sparse weights: one kept input, tails, gaps wider than a byte, extremes."""
+    rng = np.random.default_rng(4)
+    cases = []
+    for g in GATHERS:
+        lo, hi = (0, 255) if g.unsigned else (-128, 127)
+        for n, count, extreme in ((1, 1, False), (700, 5, False), (40, 40, True), (63, 14, True)):
+            mask = np.zeros(n, dtype=bool)
+            mask[rng.choice(n, count, replace=False)] = True
+            if n == 700:
+                mask[:], mask[[3, 4, 260, 690, 699]] = False, True
+            w = rng.integers(-128, 128, (g.channels, n)) * mask
+            x = rng.integers(lo, hi + 1, n)
+            if extreme:
+                w[:], x[:] = -128 * mask, rng.choice([lo, hi], n)
+            bias = rng.integers(-(1 << 24), 1 << 24, g.channels)
+            text = array("int32_t", "bias", bias)
+            masks = np.broadcast_to(mask, w.shape)
+            text += array("uint8_t", "w", gather_rows(w, masks, g.channels))
+            text += array("uint8_t" if g.unsigned else "int8_t", "x", x)
+            text += f"{g.name}((int32_t *)out, bias, w, x);\n"
+            cases.append(Case(f"{g.name} of {count} in {n}", text, bias + w @ x))
+    return cases
+
+
+def bit_cases() -> list[Case]:
+    """Every micro-kernel that counts bits, with fewer words than a step, and with tails."""
+    rng = np.random.default_rng(5)
+    cases = []
+    for kernel in BITS:
+        for n in (1, 70, 256, 7 * 32):
+            w = rng.choice([-1, 1], (kernel.channels, n))
+            lo = int(rng.integers(-128, 256 - (1 << kernel.planes)))
+            lo = min(lo, 127 - (1 << kernel.planes)) if lo < 0 else lo
+            x = rng.integers(0, 1 << kernel.planes, n)
+            x[: n // 2] = (1 << kernel.planes) - 1
+            bias = rng.integers(-(1 << 24), 1 << 24, kernel.channels)
+            words = row_words(n, kernel.planes)
+            text = array("int32_t", "bias", bias)
+            text += array("uint8_t", "w", bit_rows(w, kernel.planes, kernel.channels))
+            text += array("uint8_t", "x", (x + lo) & 0xFF)
+            text += f"static _Alignas(4) uint8_t room[{4 * kernel.planes * words}];\n"
+            text += f"hwgen_planes(room, x, {n}, {lo}, {kernel.planes}, 0, {words});\n"
+            text += f"const int32_t ones = hwgen_ones(room, {kernel.planes}, {words});\n"
+            text += f"{kernel.name}((int32_t *)out, bias, w, room, ones, {words});\n"
+            cases.append(Case(f"{kernel.name} of {n}", text, bias + w @ x))
     return cases
 
 
@@ -206,13 +262,14 @@ def copy_cases() -> list[Case]:
 
 
 def all_cases() -> list[Case]:
-    return [*intrinsic_cases(), *dot_cases(), *copy_cases()]
+    return [*intrinsic_cases(), *dot_cases(), *gather_cases(), *bit_cases(), *copy_cases()]
 
 
 def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> None:
     """``cases.c`` and the headers: ``run_cases`` fills the array ``results``."""
     total = sum(len(case.expected) for case in cases)
     text = '#include <stdint.h>\n#include "hwgen_runtime.h"\n#include "hwgen_dot.h"\n'
+    text += '#include "hwgen_gather.h"\n#include "hwgen_bits.h"\n'
     text += f"uint32_t results[{total}];\n"
     calls, at = [], 0
     for i, case in enumerate(cases):
@@ -223,6 +280,8 @@ def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> N
     (folder / "cases.c").write_text(text)
     (folder / "hwgen_simd.h").write_text(render_simd() if simd is None else simd)
     (folder / "hwgen_dot.h").write_text(render_dot())
+    (folder / "hwgen_bits.h").write_text(render_bits())
+    (folder / "hwgen_gather.h").write_text(render_gather())
     for name in ("hwgen_runtime.h", "hwgen_memory.h"):
         (folder / name).write_text(read_kernel(f"runtime/{name}"))
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from hwgen.ir import Constant, Type
-from hwgen.mcu.linear import block_bits
+from hwgen.mcu.linear import packing
 from hwgen.mcu.registry import find_storage
 from hwgen.mcu.stages import Value
 from hwgen.mcu.storage import INT32
 from hwgen.mcu.target import find_target
-from hwgen.mcu.weights import block_rows, block_step
+from hwgen.mcu.weights import Packing, block_rows, block_step
 from hwgen.ops.codes.uniform import Uniform
 
 
@@ -60,7 +60,8 @@ def test_what_does_not_fit_is_refused():
 def test_long_rows_of_narrow_weights_are_left_to_loops():
     """Micro-kernels scale sums with narrow weights: 2^16 products are what 32 bits then hold."""
     x = Value("x", Type.of((1 << 17,), 0, 255))
-    for inputs, bits in ((1 << 16, 4), ((1 << 16) + 2, 0)):
-        code = Uniform(Constant(np.full((1, inputs), -8)), 4)
-        stored = find_storage(code, find_target("cv32e40p"))(code)
-        assert block_bits(stored, x, INT32) == bits
+    for weight, is_nested in ((-8, False), (-7, True)):
+        for inputs, expected in ((1 << 16, Packing(4, is_nested)), ((1 << 16) + 2, None)):
+            code = Uniform(Constant(np.full((1, inputs), weight)), 4)
+            stored = find_storage(code, find_target("cv32e40p"))(code)
+            assert packing(stored, x, INT32) == expected

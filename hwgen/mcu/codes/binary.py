@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...ops.codes.binary import Binary
 from ..registry import stores
 from ..storage import CType
-from ..weights import StoredWeights, pack
+from ..weights import Packing, StoredWeights, pack
 
 __all__: list[str] = []
 
@@ -15,4 +15,6 @@ def binary(code: Binary) -> StoredWeights:
     """Eight weights a byte, the first in the lowest bit."""
     values = code.decode()
     signs = (values.reshape(len(values), -1) < 0).astype("int64")
-    return StoredWeights(pack(signs, 1), CType(8, False), 8, "b1", "binary weights, 8 a byte")
+    packing = Packing(1, is_nested=True)
+    rows, ctype = pack(signs, 1), CType(8, False)
+    return StoredWeights(rows, ctype, 8, "b1", "binary weights, 8 a byte", packing)

@@ -1,15 +1,17 @@
-"""Weights under a shift register's mask, with the zeros between them."""
+"""Weights under a shift register's mask: those that are kept, and where."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...ops.codes.lfsr_masked import LfsrMasked
 from ..registry import stores
-from ..weights import StoredWeights, plain_weights
+from ..weights import Kept, StoredWeights, plain_weights
 
 __all__: list[str] = []
 
 
 @stores(LfsrMasked)
 def lfsr_masked(code: LfsrMasked) -> StoredWeights:
-    """The narrowest of 2, 4, 8 and 16 bits that holds the weights which are there."""
-    return plain_weights(code.decode())
+    """With the zeros between them, or alone: the layer takes what serves it."""
+    return replace(plain_weights(code.decode()), kept=Kept(code.mask(), 1))

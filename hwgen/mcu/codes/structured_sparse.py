@@ -1,15 +1,17 @@
-"""N:M sparse weights, with the zeros between them."""
+"""N:M sparse weights: those that are kept, and where."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...ops.codes.structured_sparse import StructuredSparse
 from ..registry import stores
-from ..weights import StoredWeights, plain_weights
+from ..weights import Kept, StoredWeights, plain_weights
 
 __all__: list[str] = []
 
 
 @stores(StructuredSparse)
 def structured_sparse(code: StructuredSparse) -> StoredWeights:
-    """The narrowest of 2, 4, 8 and 16 bits that holds the weights which are there."""
-    return plain_weights(code.decode())
+    """With the zeros between them, or alone: the layer takes what serves it."""
+    return replace(plain_weights(code.decode()), kept=Kept(code.mask(), code.share))

@@ -7,15 +7,21 @@ instruction, and a block of C x P accumulators needs C + P loads for C * P of th
 Weights of 4 and 2 bits are multiplied in place: field f of all bytes of a word, shifted to the
 bytes' top, are four weights times 2^(8 - bits), and so are the accumulators until the end. The
 lowest field needs a shift only, the highest a mask only.
+
+Where a byte holds weights of several channels, no field is ever alone: a byte is the sum of its
+fields, each times its place, and shifted left it is the sum without the highest. So are the
+accumulators, of which differences give the channels' sums at the end: a load or a shift for every
+instruction that multiplies, as with weights of 8 bits.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..weights import Packing
 from .isa import INSTRUCTIONS
 
-__all__ = ["REGISTERS", "Assembly", "Operand", "assembly"]
+__all__ = ["REGISTERS", "Assembly", "Operand", "assembly", "base", "dsp"]
 
 # Where accumulators live. Left to clang, all of them are spilled behind the loop.
 REGISTERS = (*(f"s{i}" for i in range(1, 12)), "t3", "t4", "t5", "t6", "a7")
@@ -66,26 +72,28 @@ class Assembly:
     inputs: tuple[Operand, ...]
 
 
-def assembly(unsigned: bool, bits: int, channels: int, pixels: int) -> Assembly:
-    """The block for data of one signedness, weights of ``bits``, and a shape.
+def assembly(unsigned: bool, packing: Packing, channels: int, pixels: int) -> Assembly:
+    """The block for data of one signedness, a packing of weights, and a shape.
 
     Its C variables are the accumulators ``a<channel><pixel>``, which begin with the bias if
-    ``bits`` is 8 and at zero otherwise, the pointers ``v`` to weights and ``x0`` to data, and the
-    temporaries.
+    weights are of 8 bits and at zero otherwise, the pointers ``v`` to weights and ``x0`` to data,
+    and the temporaries; of weights of one bit also the sums ``s<pixel>`` of the data.
     """
-    kernel = _Kernel(unsigned, bits, channels, pixels)
-    if bits == 8:
+    kernel = _Kernel(unsigned, packing, channels, pixels)
+    if packing.is_nested:
+        return kernel.nested_fields()
+    if packing.bits == 8:
         return kernel.whole_bytes()
     return kernel.held_fields() if pixels <= _HELD_PIXELS else kernel.reread_fields()
 
 
-def _dsp(mnemonic: str, *operands: str) -> str:
+def dsp(mnemonic: str, *operands: str) -> str:
     """An instruction of the DSP extensions."""
     spots = (f'"{o}"' if o.isdigit() else f'"%[{o}]"' for o in operands)
     return f"{INSTRUCTIONS[mnemonic].macro}({', '.join(spots)})"
 
 
-def _base(text: str) -> str:
+def base(text: str) -> str:
     """An instruction of the base ISA; names of operands stand in brackets."""
     return '"' + text.replace("[", "%[") + '\\n"'
 
@@ -93,11 +101,14 @@ def _base(text: str) -> str:
 class _Kernel:
     """The schedules, and what they share."""
 
-    def __init__(self, unsigned: bool, bits: int, channels: int, pixels: int) -> None:
-        self.bits, self.channels, self.pixels = bits, channels, pixels
-        self.fields = 8 // bits
+    def __init__(self, unsigned: bool, packing: Packing, channels: int, pixels: int) -> None:
+        self.bits, self.is_nested = packing.bits, packing.is_nested
+        self.channels, self.pixels = channels, pixels
+        self.fields = 8 // self.bits
         self.dot = "pv.sdotusp.b" if unsigned else "pv.sdotsp.b"
         self.sums = [f"a{c}{p}" for c in range(channels) for p in range(pixels)]
+        if self.bits == 1:
+            self.sums += [f"s{p}" for p in range(pixels)]
 
     def whole_bytes(self) -> Assembly:
         """8-bit weights: a word a channel and a word a pixel.
@@ -109,19 +120,19 @@ class _Kernel:
         words = [f"w{c}" for c in range(count)]
         data = [f"y{i}" for i in range(min(self.pixels, 2))]
         body = [self.load(p, y) for p, y in enumerate(data)]
-        body += [_dsp("p.lw", w, "4", "v") for w in words]
+        body += [dsp("p.lw", w, "4", "v") for w in words]
         for p in range(self.pixels):
             y = data[p % 2]
             for c in range(self.channels):
                 w = words[c % count]
                 body.append(self.multiply(c, p, y, w))
                 if c + count < self.channels:
-                    body.append(_dsp("p.lw", w, "4", "v"))
+                    body.append(dsp("p.lw", w, "4", "v"))
             if p + 2 < self.pixels:
                 body.append(self.load(p + 2, y))
-        before = [_base(f"lw [a{c}0], {4 * c}([w1])") for c in range(self.channels)]
+        before = [base(f"lw [a{c}0], {4 * c}([w1])") for c in range(self.channels)]
         before += [
-            _base(f"mv [a{c}{p}], [a{c}0]")
+            base(f"mv [a{c}{p}], [a{c}0]")
             for c in range(self.channels)
             for p in range(1, self.pixels)
         ]
@@ -132,7 +143,7 @@ class _Kernel:
         """Narrow weights: the words of a step stay in registers while their fields are used."""
         words = [f"w{c}" for c in range(self.channels)]
         data = [f"y{p}" for p in range(self.pixels)]
-        body = [_dsp("p.lw", w, "4", "v") for w in words]
+        body = [dsp("p.lw", w, "4", "v") for w in words]
         for field in range(self.fields):
             body += [self.load(p, y) for p, y in enumerate(data)]
             for c, w in enumerate(words):
@@ -150,8 +161,8 @@ class _Kernel:
         def load_weights(field: int, channel: int) -> str:
             word = words[channel % 2]
             if field == self.fields - 1:
-                return _dsp("p.lw", word, "4", "v")
-            return _base(f"lw [{word}], {4 * channel}([v])")
+                return dsp("p.lw", word, "4", "v")
+            return base(f"lw [{word}], {4 * channel}([v])")
 
         for field in range(self.fields):
             body.append(load_weights(field, 0))
@@ -165,26 +176,61 @@ class _Kernel:
         starts = {"w0": "(uint32_t)steps"}
         return self.block(self.zeros(), body, [*words, *data], starts)
 
+    def nested_fields(self) -> Assembly:
+        """Words of several channels: multiplied, shifted by a field, multiplied, and so on."""
+        count = self.channels // self.fields
+        words = [f"w{i}" for i in range(min(count, 2))]
+        data = [f"y{p}" for p in range(self.pixels)]
+        body = [dsp("p.lw", w, "4", "v") for w in words]
+        body += [self.load(p, y) for p, y in enumerate(data)]
+        for i in range(count):
+            word, top = words[i % 2], (i + 1) * self.fields - 1
+            body.append(self.shift("t", word))
+            if self.bits == 1 and i == 0:
+                body += [self.accumulate(f"s{p}", y, "ones") for p, y in enumerate(data)]
+            body += [self.multiply(top, p, y, word) for p, y in enumerate(data)]
+            if i + 2 < count:
+                body.append(dsp("p.lw", word, "4", "v"))
+            for c in range(top - 1, top - self.fields, -1):
+                body += [self.multiply(c, p, y, "t") for p, y in enumerate(data)]
+                if c > top - self.fields + 1:
+                    body.append(self.shift("t", "t"))
+        return self.block(self.zeros(), body, [*words, "t", *data], {"w0": "(uint32_t)steps"})
+
+    def shift(self, to: str, word: str) -> str:
+        """All bytes of a word without their highest field."""
+        if self.bits == 1:  # the immediate's lowest bit is not in the number
+            return dsp("pv.sll.sc.b", to, word, "ones")
+        return dsp("pv.sll.sci.b", to, word, str(self.bits // 2))
+
     def load(self, pixel: int, register: str) -> str:
         """The word of a pixel; the pointer then goes to the next pixel, or on to the next k."""
         if self.pixels == 1:
-            return _dsp("p.lw", register, "4", "x0")
-        return _dsp("p.lw.r", register, "x0", "next" if pixel < self.pixels - 1 else "back")
+            return dsp("p.lw", register, "4", "x0")
+        return dsp("p.lw.r", register, "x0", "next" if pixel < self.pixels - 1 else "back")
 
     def multiply(self, channel: int, pixel: int, data: str, weights: str) -> str:
         """Four products."""
-        return _dsp(self.dot, f"a{channel}{pixel}", data, weights)
+        return self.accumulate(f"a{channel}{pixel}", data, weights)
+
+    def accumulate(self, register: str, data: str, weights: str) -> str:
+        """Four products with weights that are signed, or bits."""
+        if self.bits > 1:
+            return dsp(self.dot, register, data, weights)
+        if self.dot == "pv.sdotusp.b":
+            return dsp("pv.sdotup.b", register, data, weights)
+        return dsp("pv.sdotusp.b", register, weights, data)
 
     def unpack(self, field: int, to: str, word: str) -> list[str]:
         """Four weights of a word, each at the top of a byte."""
         shift = 8 - self.bits * (field + 1)
-        steps = [_dsp("pv.sll.sci.b", to, word, str(shift // 2))] if shift else []
+        steps = [dsp("pv.sll.sci.b", to, word, str(shift // 2))] if shift else []
         if field > 0:  # else the shift has pushed the other fields out
-            steps.append(_base(f"and [{to}], [{to if shift else word}], [mask]"))
+            steps.append(base(f"and [{to}], [{to if shift else word}], [mask]"))
         return steps
 
     def zeros(self) -> list[str]:
-        return [_base(f"li [{name}], 0") for name in self.sums]
+        return [base(f"li [{name}], 0") for name in self.sums]
 
     def block(
         self, before: list[str], body: list[str], temporaries: list[str], starts: dict[str, str]
@@ -197,7 +243,9 @@ class _Kernel:
         if self.pixels > 1:
             inputs.append(Operand("next", "r", "stride"))
             inputs.append(Operand("back", "r", f"4 - {self.pixels - 1} * stride"))
-        if self.bits < 8:
+        if self.bits == 1:
+            inputs.append(Operand("ones", "r", "0x01010101u"))
+        elif self.bits < 8 and not self.is_nested:
             mask = ((1 << self.bits) - 1) << (8 - self.bits)
             inputs.append(Operand("mask", "r", f"{mask * 0x01010101:#010x}u"))
         return Assembly(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..templates import TEMPLATES
-from ..weights import BLOCK_BITS, block_step
+from ..weights import Packing
 from .micro_assembly import REGISTERS, Assembly, assembly
 
 __all__ = ["DOTS", "Dot", "render_dot"]
@@ -21,14 +21,14 @@ class Dot:
     ----------
     unsigned
         Whether the data are uint8; else int8.
-    bits
-        Of a weight: 8, 4 or 2.
+    packing
+        How the weights lie in words.
     channels, pixels
         Accumulators of the block, which stay in registers.
     """
 
     unsigned: bool
-    bits: int
+    packing: Packing
     channels: int
     pixels: int
 
@@ -36,27 +36,65 @@ class Dot:
     def name(self) -> str:
         """Of the C function."""
         x = "u8" if self.unsigned else "s8"
-        return f"hwgen_dot_{x}_s{self.bits}_{self.channels}x{self.pixels}"
+        return f"hwgen_dot_{x}_{self.packing.kind}_{self.channels}x{self.pixels}"
+
+    @property
+    def bits(self) -> int:
+        """Of a weight."""
+        return self.packing.bits
 
     @property
     def step(self) -> int:
-        """Products a step and accumulator: one word of weights a channel."""
-        return block_step(self.bits)
+        """Products a step and accumulator."""
+        return self.packing.step
+
+    @property
+    def fields(self) -> int:
+        """Weights of a byte."""
+        return 8 // self.bits
+
+    @property
+    def nested(self) -> bool:
+        """Whether those are of several channels."""
+        return self.packing.is_nested
+
+    @property
+    def word_bytes(self) -> int:
+        """Weights of a step, of all channels."""
+        return 4 * self.channels // (self.fields if self.nested else 1)
+
+    @property
+    def signed_bytes(self) -> bool:
+        """Whether a byte of weights is a number in two's complement."""
+        return self.bits == 8 or (self.nested and self.bits > 1)
+
+    @property
+    def added(self) -> int:
+        """What makes a byte's weights of several channels 0 or more."""
+        largest = (1 << (self.bits - 1)) - 1
+        return sum(largest << (self.bits * k) for k in range(self.fields)) if self.nested else 0
 
     @property
     def assembly(self) -> Assembly:
         """Its inner loop on cores with DSP extensions."""
-        return assembly(self.unsigned, self.bits, self.channels, self.pixels)
+        return assembly(self.unsigned, self.packing, self.channels, self.pixels)
 
 
-_SHAPES = {8: ((4, 4), (4, 2), (4, 1), (8, 1), (16, 1)), 4: ((4, 4), (4, 2), (4, 1), (8, 1))}
-_SHAPES[2] = _SHAPES[4]
+_SHAPES = ((4, 4), (4, 2), (4, 1), (8, 1))
+_PACKINGS = {
+    Packing(8): (*_SHAPES, (16, 1)),
+    Packing(4): _SHAPES,
+    Packing(2): _SHAPES,
+    Packing(4, is_nested=True): (*_SHAPES, (16, 1)),
+    Packing(2, is_nested=True): (*_SHAPES, (16, 1)),
+    Packing(1, is_nested=True): ((8, 2), (8, 1), (16, 1)),
+}
 
 DOTS = tuple(
-    Dot(unsigned, bits, *shape)
+    Dot(unsigned, packing, *shape)
     for unsigned in (True, False)
-    for bits in BLOCK_BITS
-    for shape in _SHAPES[bits]
+    for packing, shapes in _PACKINGS.items()
+    for shape in shapes
 )
 """All that there are."""
 

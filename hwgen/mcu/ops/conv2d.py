@@ -6,7 +6,8 @@ from ...ops.conv2d import Conv2d
 from ..blocks import add_blocks
 from ..depthwise import add_depthwise
 from ..function import Function
-from ..linear import accumulator, block_bits, geometry, stored_weights
+from ..gather import add_gather, gather_cycles, is_gathered
+from ..linear import accumulator, geometry, packing, stored_weights
 from ..registry import renders
 from ..stages import Stage
 from ..storage import conversion
@@ -34,25 +35,36 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
         **{"g": geometry(window), "depth": depth, "x": x, "work": work},
         **{"blocks": None, "depthwise": None},
     }
-    bits = block_bits(stored, x, work)
-    if bits and op.groups == 1:
-        is_pixel = window.kernel == window.stride == (1, 1) and not any(window.padding)
-        is_direct = is_pixel and depth % (32 // bits) == 0
+    packed = packing(stored, x, work)
+    is_pixel = window.kernel == window.stride == (1, 1) and not any(window.padding)
+    if packed and op.groups == 1 and is_gathered(stored, function.target, PIXELS[CHANNELS]):
         runs = op.weights.decode().reshape(outputs, height, width * depth)
-        blocks = add_blocks(function, runs, op.bias, bits, CHANNELS, is_direct)
+        blocks = add_gather(function, runs, stored.kept, op.bias, is_pixel)
+        if not is_pixel:
+            function.cut(cycles_per_pixel=180 + height * width * depth)
+            function.scratch_bytes_a_core = blocks.column_bytes
+        function.cut(granule=blocks.channels, split="area", pixel_granule=1)
+        function.cut(cycles_per_output=10 + gather_cycles(stored.kept) // outputs)
+        return {**values, "blocks": blocks, "p": 1}
+    if packed and op.groups == 1:
+        is_direct = is_pixel and depth % packed.step == 0
+        runs = op.weights.decode().reshape(outputs, height, width * depth)
+        channels = max(CHANNELS, packed.rows)
+        most = CHANNELS * max(PIXELS) // channels
+        blocks = add_blocks(function, runs, op.bias, packed, channels, is_direct)
         taps = height * width * depth
-        pixels = 4
+        pixels = most
         if not is_direct:
-            tile = window.kernel[0] * window.kernel[1] * depth + 2 * min(outputs, CHANNELS)
-            tile += CHANNELS * blocks.column_bytes * bits // 8
+            tile = window.kernel[0] * window.kernel[1] * depth + 2 * min(outputs, channels)
+            tile += channels * blocks.column_bytes * packed.bits // 8
             least = 2 * tile + 16 * outputs + 64  # twice, and constants and alignment
-            pixels = block_pixels(blocks.column_bytes, least, function.target)
+            pixels = block_pixels(blocks.column_bytes, least, most, function.target)
             function.cut(cycles_per_pixel=180 + taps)
             function.scratch_bytes_a_core = pixels * blocks.column_bytes
         cycles = 10 + int(PIXELS[pixels] * taps)
-        function.cut(granule=CHANNELS, split="area", pixel_granule=pixels, cycles_per_output=cycles)
+        function.cut(granule=channels, split="area", pixel_granule=pixels, cycles_per_output=cycles)
         return {**values, "blocks": blocks, "p": pixels}
-    if bits and outputs == op.groups == x.type.channels:
+    if packed and packed.bits > 1 and outputs == op.groups == x.type.channels:
         taps = op.weights.decode()[..., 0]
         cycles = 10 + height * width // 2
         function.cut(split="area", pixel_granule=1, cycles_per_output=cycles)
@@ -75,13 +87,14 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
     }
 
 
-def block_pixels(column_bytes: int, tile_bytes: int, target: Target) -> int:
+def block_pixels(column_bytes: int, tile_bytes: int, most: int, target: Target) -> int:
     """Pixels of a block: as many as leave most of L1 to the tiles, where there is an L1.
 
-    ``tile_bytes`` is about what the smallest tile needs.
+    ``tile_bytes`` is about what the smallest tile needs, ``most`` what micro-kernels take.
     """
     room = min(target.l1_usable * 2 // 5, target.l1_usable - tile_bytes)
-    for pixels in PIXELS:
+    choices = [pixels for pixels in PIXELS if pixels <= most]
+    for pixels in choices:
         if target.cores * pixels * column_bytes <= room:
             return pixels
-    return min(PIXELS) if target.is_tiled else max(PIXELS)
+    return min(choices) if target.is_tiled else max(choices)

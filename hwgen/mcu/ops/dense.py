@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from ...ops.dense import Dense
+from ..bit_planes import add_bits, plane_count
 from ..blocks import add_blocks
 from ..function import Function
-from ..linear import accumulator, block_bits, stored_weights
+from ..gather import add_gather, gather_cycles, is_gathered
+from ..linear import accumulator, packing, stored_weights
 from ..registry import renders
 from ..stages import Stage
-from ..storage import conversion
+from ..storage import INT32, conversion
 from ..target import Target
+from ..weights import Packing
 
 __all__: list[str] = []
 
-BLOCKS = (16, 8, 4)  # output channels that are computed at once; 16 only of 8-bit weights
+BLOCKS = (16, 8, 4)  # output channels that are computed at once; 16 only of words that need no mask
 
 
 @renders(Dense)
@@ -24,16 +27,29 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
     work = accumulator(op.weights.decode(), op.bias, x.type.lo, x.type.hi)
     stored = stored_weights(op.weights, function.target)
     function.cut(groups=1, axes=("channels",), split="channels")
-    bits = block_bits(stored, x, work)
-    if bits:
-        runs = op.weights.decode().reshape(outputs, 1, inputs)
-        block = block_channels(outputs, inputs, bits, function.target)
-        blocks = add_blocks(function, runs, op.bias, bits, block, is_direct=True)
-        pads = blocks.column_bytes != inputs
-        if pads:
+    matrix = op.weights.decode().reshape(outputs, inputs)
+    values = {"inputs": inputs, "pads": False, "planes": 0, "x": x, "work": work, "data": "x"}
+    packed = packing(stored, x, work)
+    planes = plane_count(stored, x, op.bias) if work == INT32 else 0
+    if planes:
+        channels = 8 if outputs > 4 else 4
+        blocks = add_bits(function, matrix, op.bias, planes, channels)
+        function.cut(granule=channels, cycles_per_output=blocks.steps * (3 * planes + 1) + 10)
+        values |= {"planes": planes, "lo": x.type.lo, "data": "scratch, ones"}
+        return {**values, "blocks": blocks}
+    if packed and is_gathered(stored, function.target):
+        blocks = add_gather(function, matrix[:, None], stored.kept, op.bias, is_direct=True)
+        cycles = gather_cycles(stored.kept) // outputs + 10
+        function.cut(granule=blocks.channels, cycles_per_output=cycles)
+        return {**values, "blocks": blocks}
+    if packed:
+        block = block_channels(outputs, inputs, packed, function.target)
+        blocks = add_blocks(function, matrix[:, None], op.bias, packed, block, is_direct=True)
+        if blocks.column_bytes != inputs:
             function.scratch_bytes = blocks.column_bytes
+            values |= {"pads": True, "data": "scratch"}
         function.cut(granule=block, cycles_per_output=inputs // 2 + 10)
-        return {"blocks": blocks, "inputs": inputs, "pads": pads, "x": x, "work": work}
+        return {**values, "blocks": blocks}
     weights = function.weights(f"{stage.name}_weights", stored)
     function.cut(cycles_per_output=8 * inputs)
     return {
@@ -47,13 +63,13 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
     }
 
 
-def block_channels(outputs: int, inputs: int, bits: int, target: Target) -> int:
+def block_channels(outputs: int, inputs: int, packed: Packing, target: Target) -> int:
     """Output channels of a block: those with which the slowest core is done first.
 
     A step loads a word a channel and the input's, and multiplies them. A team on tiles shares the
     blocks of one tile, of which half of L1 holds only so many; at least two must fit, or all.
     """
-    row = -(-inputs * bits // 32) * 4
+    row = packed.row_bytes(inputs)
     room = max(1, target.l1_usable * 9 // 20 // row) if target.is_tiled else outputs
     cores = target.cores if target.is_tiled else 1
     beside = 2 * inputs + 12 * outputs + 256  # the input, padded perhaps, and what is a channel's
@@ -65,8 +81,11 @@ def block_channels(outputs: int, inputs: int, bits: int, target: Target) -> int:
     def time(block: int) -> int:
         blocks = -(-outputs // block)
         tile = min(blocks, max(1, room // block))
-        step = {8: 2 * block + 1, 4: 5 * block + 2, 2: 11 * block + 4}[bits]
+        step = 2 * block + 1  # of four inputs
+        if not packed.is_nested:
+            step = {8: step, 4: 5 * block + 2, 2: 11 * block + 4}[packed.bits]
         return -(-blocks // tile) * -(-tile // cores) * step
 
-    choices = [block for block in BLOCKS if bits == 8 or block <= 8]
+    is_fast = packed.is_nested or packed.bits == 8
+    choices = [block for block in BLOCKS if (is_fast or block <= 8) and block % packed.rows == 0]
     return min([block for block in choices if fits(block)] or choices[-1:], key=time)

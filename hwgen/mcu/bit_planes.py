@@ -1,0 +1,103 @@
+"""Fully connected layers of binary weights and few-bit data as ``hwgen_bits.h`` computes them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir.constant import Constant
+from .blocks import Blocks
+from .dsp.bit_kernels import COUNTS
+from .function import Function
+from .stages import Value
+from .storage import INT32, CType
+from .weights import StoredWeights
+
+__all__ = ["add_bits", "bit_rows", "plane_count"]
+
+MOST = 15  # of the range of values: four planes
+
+
+def plane_count(stored: StoredWeights, x: Value, bias: Constant) -> int:
+    """Bit planes of ``x`` with which binary weights are multiplied by counting; 0 if they are not.
+
+    They are where an input has 16 values at most. Three planes are computed as four.
+    """
+    packing, spread = stored.packing, x.type.hi - x.type.lo
+    if packing is None or packing.bits > 1 or x.ctype.bits != 8 or spread > MOST:
+        return 0
+    room = 4 * (spread + abs(x.type.lo)) * stored.rows.shape[1] * stored.each
+    if max(-bias.lo, bias.hi) + room >= 1 << 31:
+        return 0
+    return 1 if spread <= 1 else 2 if spread <= 3 else 4
+
+
+def bit_rows(matrix: np.ndarray, planes: int, channels: int) -> np.ndarray:
+    """Weights of -1 and 1 as the micro-kernels of ``hwgen_bits.h`` read them.
+
+    Parameters
+    ----------
+    matrix
+        Integers of shape (rows, n).
+    planes, channels
+        Of the micro-kernel. Missing rows, and what is behind n, are zero bits.
+
+    Returns
+    -------
+    uint8 array of shape (blocks, bytes of a block).
+    """
+    rows, n = matrix.shape
+    together = COUNTS // planes
+    blocks, words = -(-rows // channels), row_words(n, planes)
+    bits = np.zeros((blocks * channels, 32 * words), dtype=np.uint8)
+    bits[:rows, :n] = matrix < 0
+    packed = np.packbits(bits, axis=1, bitorder="little").reshape(blocks, channels, words, 4)
+    whole = words // together * together
+    steps = packed[:, :, :whole].reshape(blocks, channels, -1, together * 4).transpose(0, 2, 1, 3)
+    rest = packed[:, :, whole:].transpose(0, 2, 1, 3)
+    return np.concatenate([steps.reshape(blocks, -1), rest.reshape(blocks, -1)], axis=1)
+
+
+def row_words(n: int, planes: int) -> int:
+    """Words of n weights: of two planes a multiple of two."""
+    words = -(-n // 32)
+    return words + (words % 2 if planes == 2 else 0)
+
+
+def add_bits(
+    function: Function, matrix: np.ndarray, bias: Constant, planes: int, channels: int
+) -> Blocks:
+    """Add binary weights, 32 a word, in blocks of ``channels`` rows.
+
+    The micro-kernels multiply with what an input is above its least value; the rest of every sum
+    is known and joins the bias.
+    """
+    name, e = function.stage.name, function.extent
+    (x,) = function.stage.inputs
+    outputs, n = matrix.shape
+    blocks = bit_rows(matrix, planes, channels)
+    symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), CType(8, False))
+    counted = f"{planes} bit plane{'s' * (planes > 1)} of the input"
+    function.notes.append(f"binary weights, 32 a word, in blocks of {channels}; {counted}")
+    function.micro_kernel = f"hwgen_bits_p{planes}"
+    words = row_words(n, planes)
+    function.scratch_bytes = 4 * planes * words
+    least = bias.array + x.type.lo * matrix.sum(axis=1)
+    return Blocks(
+        function=function.micro_kernel,
+        channels=channels,
+        steps=words,
+        column_bytes=0,
+        run_bytes=0,
+        tail_bytes=0,
+        is_direct=True,
+        gather="",
+        count=f"({e.channels} + {channels - 1}) / {channels}" if e.is_tile else len(blocks),
+        whole=f"{e.channels} / {channels}" if e.is_tile else outputs // channels,
+        has_tail=outputs % channels > 0,
+        result=function.stage.output.ctype,
+        finish=function.names.take(f"{function.name}_finish"),
+        constants="constants, " if e.is_tile else "",
+        bias=function.constant(f"{name}_bias", np.pad(least, (0, -outputs % channels)), INT32),
+        symbol=symbol,
+        block_bytes=blocks.shape[1] if e.is_tile else 0,
+    )

@@ -1,0 +1,151 @@
+"""Sparse layers as the micro-kernels of ``hwgen_gather.h`` compute them: kept weights and distances."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from ..ir.constant import Constant
+from .blocks import Blocks, data_kind
+from .dsp.gather_kernels import GATHER_CHANNELS, STEP
+from .function import Function
+from .storage import INT32, CType
+from .target import Target
+from .weights import Kept, StoredWeights
+
+__all__ = ["add_gather", "gather_channels", "gather_cycles", "gather_rows", "is_gathered"]
+
+FARTHEST = 255  # from a kept weight to the next one: a byte
+LONGEST = 1 << 16  # of a row, with what lies between rows of a window: positions are halfwords
+BLOCK_CYCLES = 14  # of a micro-kernel, beside its loop
+DENSE_CYCLES = 33 / 64  # of a product of the micro-kernels of hwgen_dot.h, of one pixel
+
+
+def gather_channels(share: int) -> int:
+    """Channels of a block whose channels keep the same positions."""
+    return next(c for c in GATHER_CHANNELS if share % c == 0)
+
+
+def gather_rows(matrix: np.ndarray, mask: np.ndarray, channels: int) -> np.ndarray:
+    """Kept weights and where they are, as the micro-kernels of ``hwgen_gather.h`` read them.
+
+    A block of rows that keep the same positions begins with two halfwords: the first position and
+    the number of steps. A step holds four bytes, how far it is from each of its four positions to
+    the next one, and for every row four weights. Positions farther apart than a byte says have
+    others between them, whose weights are zero.
+
+    Parameters
+    ----------
+    matrix
+        Integers of 8 bits, of shape (rows, n).
+    mask
+        Booleans of that shape: which are kept. Rows of a block have the same.
+    channels
+        Rows of a block; divides the rows.
+
+    Returns
+    -------
+    uint8 array of shape (blocks, bytes of the longest block, a multiple of 4).
+    """
+    rows, n = matrix.shape
+    if n > LONGEST or rows % channels:
+        raise ValueError(f"{rows} rows of {n} weights are no blocks of {channels} rows")
+    blocks = []
+    for first in range(0, rows, channels):
+        at = _stops(np.flatnonzero(mask[first]))
+        steps = -(-len(at) // STEP)
+        kept = np.zeros((channels, steps * STEP), dtype=np.int64)
+        kept[:, : len(at)] = np.where(
+            mask[first : first + channels, at], matrix[first : first + channels, at], 0
+        )
+        distances = np.zeros(steps * STEP, dtype=np.int64)
+        distances[: len(at) - 1] = np.diff(at)
+        words = np.concatenate([distances[None], kept]).reshape(channels + 1, steps, STEP)
+        head = np.array([at[0], steps], dtype="<u2").view(np.uint8)
+        blocks.append(np.concatenate([head, words.transpose(1, 0, 2).ravel() & 0xFF]))
+    longest = max(map(len, blocks))
+    return np.array([np.pad(block, (0, longest - len(block))) for block in blocks], dtype=np.uint8)
+
+
+def _stops(at: np.ndarray) -> np.ndarray:
+    """Positions with others between them where they are farther apart than a byte says."""
+    between = [np.arange(a + FARTHEST, b, FARTHEST) for a, b in pairwise(at) if b - a > FARTHEST]
+    return np.sort(np.concatenate([at, *between])) if between else at
+
+
+def gather_cycles(kept: Kept) -> int:
+    """Of the micro-kernels on a DSP core, for all rows."""
+    channels = gather_channels(kept.share)
+    steps = -(-kept.mask[::channels].sum(axis=1) // STEP)
+    return int((steps * (10 + 2 * channels) + BLOCK_CYCLES).sum())
+
+
+def gather_bytes(kept: Kept) -> int:
+    """Of all rows, each as long as the longest."""
+    channels = gather_channels(kept.share)
+    counts = kept.mask[::channels].sum(axis=1)
+    return len(counts) * (4 + -(-int(counts.max()) // STEP) * STEP * (channels + 1))
+
+
+def is_gathered(stored: StoredWeights, target: Target, dense_cycles: float = DENSE_CYCLES) -> bool:
+    """Whether kept weights with their positions are better than all weights with the zeros.
+
+    ``dense_cycles`` is what a product takes on a DSP core with these. On DSP cores that are estimated cycles, elsewhere bytes: there a kept weight and a zero take
+    about as long as they take bytes.
+    """
+    kept = stored.kept
+    if kept is None or stored.packing is None or kept.mask.shape[1] > LONGEST // 4:
+        return False
+    if target.isa == "plain":
+        return gather_bytes(kept) < stored.rows.size
+    return gather_cycles(kept) < kept.mask.size * dense_cycles
+
+
+def add_gather(
+    function: Function, runs: np.ndarray, kept: Kept, bias: Constant, is_direct: bool
+) -> Blocks:
+    """Add the kept weights of a layer and their positions.
+
+    Parameters
+    ----------
+    runs
+        All weights, of shape (output channels, rows of the window, length of a row).
+    is_direct
+        Whether the data need not be gathered into columns.
+    """
+    name, e = function.stage.name, function.extent
+    outputs, rows, length = runs.shape
+    # A row of the window starts at a whole word.
+    padding = ((0, 0), (0, 0), (0, -length % 4 if rows > 1 else 0))
+    matrix = np.pad(runs, padding).reshape(outputs, -1)
+    mask = np.pad(kept.mask.reshape(runs.shape), padding).reshape(outputs, -1)
+    column_bytes = -(-matrix.shape[1] // 4) * 4
+    channels = gather_channels(kept.share)
+    blocks = gather_rows(matrix, mask, channels)
+    symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), CType(8, False))
+    count = int(kept.mask.sum())
+    function.notes.append(
+        f"{count} of {kept.mask.size} weights are kept, {channels} channels a list of positions"
+    )
+    function.micro_kernel = f"hwgen_gather_{data_kind(function)}"
+    count = f"{e.channels} / {channels}" if e.is_tile else len(blocks)
+    return Blocks(
+        function=function.micro_kernel,
+        channels=channels,
+        steps=0,
+        column_bytes=column_bytes,
+        run_bytes=length + padding[2][1],
+        tail_bytes=0,
+        is_direct=is_direct,
+        gather="" if is_direct else function.names.take(f"{function.name}_gather"),
+        count=count,
+        whole=count,
+        has_tail=False,
+        result=function.stage.output.ctype,
+        finish=function.names.take(f"{function.name}_finish"),
+        constants="constants, " if e.is_tile else "",
+        bias=function.constant(f"{name}_bias", bias.array, INT32),
+        symbol=symbol,
+        block_bytes=blocks.shape[1] if e.is_tile else 0,
+    )

@@ -1,0 +1,172 @@
+"""Sparse layers: kept weights and their positions, on every arm, whole, in tiles and on teams."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwgen.ir import Constant, Graph, GraphBuilder, Type
+from hwgen.mcu.emit import emit
+from hwgen.mcu.gather import gather_cycles, gather_rows, is_gathered
+from hwgen.mcu.registry import find_storage
+from hwgen.mcu.target import find_target
+from hwgen.mcu.toolchain.host import run_many_on_host
+from hwgen.mcu.weights import Kept
+from hwgen.ops.codes.lfsr_masked import LfsrMasked
+from hwgen.ops.codes.structured_sparse import StructuredSparse
+from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.conv2d import Conv2d
+from hwgen.ops.dense import Dense
+from hwgen.ops.lib import lfsr
+from hwgen.ops.requantize import Requantize
+from hwgen.sim.riscv.models import run_many_on_core
+from tests.ops.harness import cut_anywhere
+
+
+def n_of_m(rng, outputs: int, inputs: int, block: int, share: int, keep: int = 1):
+    """Kept weights at random positions, the same for ``share`` outputs."""
+    drawn = rng.random((outputs // share, inputs // block, block))
+    at = np.sort(np.argsort(drawn, axis=2)[:, :, :keep], axis=2)
+    values = rng.integers(-128, 128, outputs * inputs // block * keep)
+    return StructuredSparse(Uniform(Constant(values), 8), (inputs,), block, share, Constant(at))
+
+
+def masked(rng, outputs: int, inputs: int, density: float):
+    """Weights under the mask of a shift register."""
+    width = lfsr.default_width(inputs, outputs)
+    taps, leap = lfsr.TAPS[width], lfsr.default_leap(width)
+    seeds, limit = lfsr.golden_seeds(outputs, width, taps), lfsr.threshold(density, width)
+    count = int(lfsr.mask(inputs, seeds, width, taps, leap, limit).sum())
+    values = rng.integers(-128, 128, count)
+    kept = Uniform(Constant(values), 8)
+    return LfsrMasked(kept, (inputs,), width, taps, leap, limit, Constant(seeds))
+
+
+def layer(rng, code, signed: bool) -> Graph:
+    lo, hi = (-128, 127) if signed else (0, 255)
+    b = GraphBuilder("sparse")
+    x = b.input(Type.of((code.shape[1],), lo, hi))
+    outputs = code.shape[0]
+    op = Dense(code, Constant(rng.integers(-(1 << 16), 1 << 16, outputs)))
+    act = Requantize(Constant(rng.integers(1 << 29, 1 << 30, outputs)), Constant(41), lo, hi)
+    return b.build(b.add(act, b.add(op, x)))
+
+
+def layers() -> list[Graph]:
+    """Odd sizes, every number of channels that a list of positions serves, gaps wider than a byte."""
+    rng = np.random.default_rng(0)
+    codes = [
+        n_of_m(rng, 5, 40, 8, 1),
+        n_of_m(rng, 6, 33, 3, 6),
+        n_of_m(rng, 12, 64, 16, 4, keep=3),
+        n_of_m(rng, 16, 48, 8, 16),
+        n_of_m(rng, 3, 1024, 256, 1),
+        masked(rng, 37, 127, 0.1),
+        masked(rng, 9, 100, 0.3),
+    ]
+    graphs = [layer(rng, code, bool(i % 2)) for i, code in enumerate(codes)]
+    code = n_of_m(rng, 8, 3 * 3 * 8, 8, 4)
+    for kernel, depth, padding in (((3, 3), 8, (1, 1)), ((1, 1), 72, (0, 0)), ((3, 8), 3, (0, 2))):
+        b = GraphBuilder("sparse")
+        x = b.input(Type.of((5, 9, depth), -128, 127))
+        op = Conv2d(replace(code, row=(*kernel, depth)), Constant(np.arange(8)), padding=padding)
+        graphs.append(b.build(b.add(op, x)))
+    return graphs
+
+
+def jobs(folder, target: str):
+    made = []
+    for i, graph in enumerate(layers()):
+        kind = graph.input_type
+        x = np.random.default_rng(i).integers(kind.lo, kind.hi + 1, (3, *kind.shape))
+        x[0] = kind.hi
+        made.append((graph, emit(graph, folder / str(i), target), x))
+    return made
+
+
+def check(made, results) -> None:
+    for (graph, build, x), y in zip(made, results, strict=True):
+        assert np.array_equal(y, graph.run(x)), build.folder
+
+
+@pytest.mark.parametrize("target", ["host", "gap8"])
+def test_on_this_machine(tmp_path, monkeypatch, target):
+    cut_anywhere(monkeypatch)
+    made = jobs(tmp_path, target)
+    texts = [(build.folder / "sparse.c").read_text() for _, build, _ in made]
+    assert sum("hwgen_gather_" in text for text in texts) >= 7
+    check(made, run_many_on_host([(build, x) for _, build, x in made], sanitize=True))
+
+
+@pytest.mark.parametrize("target", ["cv32e41p", "cv32e40p", "rv32imc", "gap8"])
+def test_on_cores(tmp_path, monkeypatch, target):
+    cut_anywhere(monkeypatch)
+    made = jobs(tmp_path, target)
+    cores = find_target(target).cores
+    check(made, run_many_on_core([(build, x) for _, build, x in made], "iss", cores))
+
+
+def unpacked(blocks: np.ndarray, channels: int, n: int) -> np.ndarray:
+    """The matrix, read back as the layout is described."""
+    matrix = np.zeros((len(blocks) * channels, n), dtype=np.int64)
+    for number, block in enumerate(blocks.tolist()):
+        at, steps = block[0] | block[1] << 8, block[2] | block[3] << 8
+        for step in range(steps):
+            first = 4 + step * 4 * (channels + 1)
+            for i in range(4):
+                for c in range(channels):
+                    byte = block[first + 4 * (c + 1) + i]
+                    matrix[number * channels + c, at] += byte - 256 * (byte > 127)
+                at += block[first + i]
+    return matrix
+
+
+@pytest.mark.parametrize(
+    ("rows", "n", "channels", "density"), [(6, 77, 2, 0.2), (3, 900, 1, 0.002), (8, 16, 8, 1.0)]
+)
+def test_every_kept_weight_lies_where_the_layout_says(rows, n, channels, density):
+    rng = np.random.default_rng(n)
+    mask = rng.random((rows // channels, n)) < density
+    mask[:, n // 2] = True
+    mask = np.repeat(mask, channels, axis=0)
+    matrix = rng.integers(-128, 128, (rows, n)) * mask
+    blocks = gather_rows(matrix, mask, channels)
+    assert np.array_equal(unpacked(blocks, channels, n), matrix)
+    assert blocks.shape[1] % 4 == 0
+
+
+@pytest.mark.parametrize("byte", [0, 2, 4, 9], ids=["start", "steps", "distance", "weight"])
+def test_wrong_byte_is_caught(tmp_path, byte):
+    """One number of the first channel's weights is changed: a result differs."""
+    graph = layers()[0]
+    x = np.random.default_rng(0).integers(0, 256, (8, *graph.input_type.shape))
+    build = emit(graph, tmp_path, "rv32imc")
+    source = build.folder / "sparse.c"
+    text = source.read_text()
+    head, numbers = re.search(r"(_weights\[\d+\]\[\d+\] = \{\s*\{\s*)([\d,\s]+)", text).groups()
+    values = numbers.split(",")
+    values[byte] = f" {int(values[byte]) + 1}"
+    source.write_text(text.replace(head + numbers, head + ",".join(values)))
+    (y,) = run_many_on_core([(build, x)], "iss", 1)
+    assert not np.array_equal(y, graph.run(x))
+
+
+def test_the_faster_form_is_taken_on_dsp_cores_and_the_smaller_one_elsewhere():
+    rng = np.random.default_rng(0)
+    dsp, plain = find_target("cv32e40p"), find_target("rv32imc")
+    for density, on_dsp, elsewhere in ((0.1, True, True), (0.3, False, True), (0.7, False, False)):
+        code = masked(rng, 64, 255, density)
+        stored = find_storage(code, dsp)(code)
+        assert is_gathered(stored, dsp) == on_dsp
+        assert is_gathered(stored, plain) == elsewhere
+
+
+def test_positions_in_common_save_time():
+    mask = np.random.default_rng(0).random((1, 784)) < 0.125
+    masks = np.repeat(mask, 8, axis=0)
+    times = [gather_cycles(Kept(masks, share)) for share in (1, 2, 4, 8)]
+    assert times == sorted(times, reverse=True)
+    assert times[0] > 2.5 * times[2]
