@@ -115,6 +115,11 @@ class Weighted(Layer):
     def batch_norm(self) -> bool:
         return self.norm is not None
 
+    @property
+    def folds_before(self) -> bool:
+        """Whether batch norm is folded into the weights before they are quantized."""
+        return self._scale.fine
+
     def product(self, x, weight, bias=None) -> torch.Tensor:
         """``W x + b``: the layer without quantizers."""
         raise NotImplementedError(f"layer {type(self).__name__} must define product()")
