@@ -12,7 +12,11 @@ from ..errors import InvalidInput
 from ..ir.code import WeightCode
 from .dense import Linear
 
-__all__ = ["Balance", "MaskedLinear"]
+__all__ = ["Balance", "MaskedLinear", "UnreadInputs"]
+
+
+class UnreadInputs(UserWarning):
+    """A mask drops every connection of an input, which was computed for nothing."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ class MaskedLinear(Linear):
         if len(unread):
             warnings.warn(
                 f"{self.where}: no output reads {len(unread)} of the {self.in_features} inputs, "
-                f"the first of them input {unread[0]}",
+                f"the first of them input {unread[0]}; a larger density would read more",
+                UnreadInputs,
                 stacklevel=2,
             )
         return super().lower(lowering, *inputs)

@@ -47,9 +47,7 @@ class Recalibration:
         if self.as_trained is None:
             return text
         trained, before, after = (100 * v for v in (self.as_trained, self.before, self.after))
-        return (
-            f"{text}: {trained:.2f} % as trained; deployed {before:.2f} % before, {after:.2f} % after"
-        )
+        return f"{text}: {trained:.2f} % as trained; deployed {before:.2f} % before, {after:.2f} % after"
 
 
 def recalibrate(

@@ -248,11 +248,11 @@ class Weighted(Layer):
         if self.norm is not None:
             state = {k: v.double().cpu() for k, v in self.norm.state_dict().items()}
             factor = state["weight"] / torch.sqrt(state["running_var"] + self.norm.eps)
-            bias = state["bias"] + (bias - state["running_mean"]) * factor
             if self._scale.fine:
                 weight = weight * column(factor, weight)
             else:
                 factor = size = gain(factor, self.scale == "power_of_two")
+            bias = state["bias"] + (bias - state["running_mean"]) * factor
         order, row = self.layout(image)
         kept = self.kept()
         keep = None if kept is None else kept.cpu().flatten(1).numpy()[:, order]

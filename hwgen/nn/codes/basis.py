@@ -86,7 +86,7 @@ class BasisQuantizer(nn.Module, WeightQuantizer):
         """The deployed weights of a matrix as real ones; the fit is kept."""
         self._fit(rows)
         weights, step = self._decoded(np.ones(len(rows), dtype=np.int64), rows.shape[1])
-        projected = (torch.as_tensor(weights) * self._column(step)).float()
+        projected = (torch.tensor(weights) * self._column(step)).float()
         self.fitted.copy_(_fingerprint(projected))
         return projected
 
