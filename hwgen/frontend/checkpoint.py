@@ -13,6 +13,7 @@ import io
 import os
 import pickle
 import uuid
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from torch import nn
 from ..errors import HwgenError, InvalidInput
 from ..ir.graph import Graph
 from ..nn import Network
+from ..nn.masked import UnreadInputs
 from .capture import capture
 
 __all__ = ["VERSION", "check_writable", "load", "load_network", "save"]
@@ -98,7 +100,9 @@ def load(path) -> Graph:
         The file is missing, no checkpoint, damaged, of another version, or holds pickled code.
     """
     try:
-        return load_network(path).lower()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnreadInputs)  # said when it was saved
+            return load_network(path).lower()
     except HwgenError as error:
         text = str(error)
         raise (error if text.startswith(str(path)) else type(error)(f"{path}: {text}")) from None

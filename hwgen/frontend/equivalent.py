@@ -174,10 +174,7 @@ class _Builder:
         self.layers = {step.layer: self.layers[step.layer] for step in self.steps}
 
     def _weighted(self, step: FloatStep, layer: Layer, x: _Value) -> _Value:
-        with torch.no_grad():
-            layer.weight.copy_(step.fields["weight"])
-            if layer.bias is not None:
-                layer.bias.copy_(step.fields["bias"])
+        layer.start_from(step.fields["weight"], step.fields["bias"])
         name = self.append(step.path, layer, (self.narrow(x).name,))
         return _Value(name, wide=True, natural=False)
 

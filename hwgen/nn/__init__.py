@@ -11,6 +11,7 @@ import pkgutil
 
 from .layer import Layer, layer_classes, register_layer
 from .network import Network
+from .recalibration import Recalibration, recalibrate
 from .tensor import QTensor, integers
 
 for _module in pkgutil.iter_modules(__path__):
@@ -18,4 +19,13 @@ for _module in pkgutil.iter_modules(__path__):
 
 globals().update(layer_classes())
 
-__all__ = ["Layer", "Network", "QTensor", "integers", "register_layer", *layer_classes()]
+__all__ = [
+    "Layer",
+    "Network",
+    "QTensor",
+    "Recalibration",
+    "integers",
+    "recalibrate",
+    "register_layer",
+    *layer_classes(),
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -30,7 +32,7 @@ class Conv2d(Weighted):
         Equal to ``in_channels`` for a depthwise convolution.
     bias
         Whether there is a bias; it is quantized to the accumulator's scale.
-    bits, per_channel, scale, batch_norm
+    code, bits, per_channel, scale, batch_norm, options
         As for :class:`~hwgen.nn.Linear`.
     """
 
@@ -44,10 +46,12 @@ class Conv2d(Weighted):
         groups: int = 1,
         bias: bool = True,
         *,
-        bits: int = 8,
+        code: str = "uniform",
+        bits: int | None = None,
         per_channel: bool = False,
         scale: str | float = "learned",
         batch_norm: bool = False,
+        **options,
     ) -> None:
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise InvalidInput(
@@ -58,7 +62,16 @@ class Conv2d(Weighted):
         weight = torch.empty(out_channels, in_channels // groups, *kernel)
         nn.init.kaiming_uniform_(weight, a=5**0.5)
         norm = nn.BatchNorm2d(out_channels) if batch_norm else None
-        super().__init__(weight, bias, bits, per_channel, scale, norm)
+        super().__init__(
+            weight,
+            bias,
+            norm,
+            code=code,
+            bits=bits,
+            per_channel=per_channel,
+            scale=scale,
+            options=options,
+        )
         self.kernel_size, self.groups = kernel, groups
         self.stride, self.padding = pair(stride, "stride"), pair(padding, "padding")
         if any(not 0 <= p < k for p, k in zip(self.padding, kernel, strict=True)):
@@ -77,6 +90,12 @@ class Conv2d(Weighted):
     def product(self, x, weight, bias=None) -> torch.Tensor:
         return F.conv2d(x, weight, bias, self.stride, self.padding, 1, self.groups)
 
+    def layout(self, image) -> tuple[np.ndarray, tuple[int, ...]]:
+        """PyTorch has (channels, height, width), the graph (height, width, channels)."""
+        shape = tuple(self.weight.shape[1:])
+        order = np.arange(math.prod(shape)).reshape(shape).transpose(1, 2, 0)
+        return order.reshape(-1), order.shape
+
     def check_input(self, shape: tuple[int, ...]) -> None:
         if len(shape) != 3 or shape[0] != self.in_channels:
             raise InvalidInput(
@@ -93,11 +112,10 @@ class Conv2d(Weighted):
         shape = lowering.type(inputs[0]).shape
         self.check_input((shape[-1], *shape[:-1]))
         parts = self.deployed(lowering.scale(inputs[0]))
-        weights = np.ascontiguousarray(parts.weights.transpose(0, 2, 3, 1))
         return lowering.add(
             "conv2d",
             *inputs,
-            weights=parts.code(weights),
+            weights=parts.code,
             bias=parts.bias,
             stride=self.stride,
             padding=self.padding,

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..errors import InvalidInput
 
-__all__ = ["Scale", "best_scale", "fake_quantize"]
+__all__ = ["Scale", "best_scale", "column", "fake_quantize", "nearest_power"]
 
 MODES = ("learned", "power_of_two")
 
@@ -79,6 +79,17 @@ class Scale(nn.Module):
         # Exponentials differ in the last bit between machines; in single precision they do not,
         # so that one checkpoint gives one graph everywhere.
         return np.exp2(exponent).astype(np.float32).astype(np.float64)
+
+
+def column(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """One value a channel (or one for all), shaped to broadcast against ``weight``."""
+    return values.reshape(-1, *(1,) * (weight.dim() - 1)) if values.dim() else values
+
+
+def nearest_power(values: torch.Tensor) -> torch.Tensor:
+    """``2^round(log2(values))`` of positive values, exact on every machine."""
+    mantissa, exponent = torch.frexp(values)  # values = mantissa * 2^exponent, 0.5 <= mantissa < 1
+    return torch.ldexp(torch.ones_like(values), exponent - (mantissa < 0.5**0.5).to(exponent))
 
 
 def fake_quantize(x: torch.Tensor, scale: torch.Tensor, lo: int, hi: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What layers with weights share: weight quantizers, folded batch norm, deployed integers."""
+"""What layers with weights share: a weight quantizer, folded batch norm, deployed integers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from ..errors import InvalidInput, Unsupported
-from ..ir.code import WeightCode, find_code
-from ..ir.constant import Constant
-from .layer import Layer, check_bits
-from .scale import Scale, best_scale, fake_quantize
+from ..ir.code import WeightCode
+from .code import make_quantizer
+from .folding import SMALLEST, along, folded_factor, gain, normalized
+from .layer import Layer
+from .scale import column
 from .tensor import QTensor, require_quantized
 
 __all__ = ["Deployed", "Weighted"]
@@ -20,7 +21,6 @@ __all__ = ["Deployed", "Weighted"]
 BIAS_LIMIT = 1 << 31  # a bias fits a 32-bit accumulator
 EXACT_LIMIT = 1 << 53  # whole numbers below it are exact in double precision
 NORM_EPS = 1e-5  # PyTorch's default
-SMALLEST = 1e-6  # training divides by the batch norm's factor: keep it away from zero
 
 
 @dataclass(frozen=True)
@@ -31,37 +31,38 @@ class Deployed:
     ----------
     weights
         int64, in PyTorch's layout, output channels first.
+    code
+        The same weights as a code, in the graph's layout.
     bias
         int64, shape (outputs,), in units of the accumulator.
     scale
         float64: scale of the accumulator, shape () or (outputs,).
-    bits
-        Width of the weights; 1 means -1 or +1.
+    factor
+        float64: what batch norm multiplies each channel with, shape () or (outputs,); it is a part
+        of weights and scale.
     """
 
     weights: np.ndarray
+    code: WeightCode
     bias: np.ndarray
     scale: np.ndarray
-    bits: int
-
-    def code(self, weights: np.ndarray) -> WeightCode:
-        """The weight code of ``weights``: these weights in the graph's layout."""
-        if self.bits == 1:
-            return find_code("binary")(Constant(weights))
-        return find_code("uniform")(Constant(weights), self.bits)
+    factor: np.ndarray
 
 
 class Weighted(Layer):
     """A layer ``y = norm(W x + b)`` with quantized W.
 
-    Batch norm is folded into weights and bias before they are quantized (Jacob et al., 2018,
-    section 3.2). While training, weights are folded with the running deviation and the batch's own
-    statistics are restored behind the layer (Krishnamoorthi, "Quantizing deep convolutional
-    networks for efficient inference", 2018, section 3.2.2), so that the quantizer sees steady
-    weights. Weights of 2 or more bits lie in ``[-(2^(bits-1) - 1), 2^(bits-1) - 1]``, those of one
-    bit are -1 or +1 (Rastegari et al., "XNOR-Net", 2016).
+    How W is quantized is up to the weight code; see ``hwgen/nn/codes/``. For a fine code batch norm
+    is folded into weights and bias before they are quantized (Jacob et al., 2018, section 3.2).
+    While training, weights are folded with the running deviation and the batch's own statistics are
+    restored behind the layer (Krishnamoorthi, "Quantizing deep convolutional networks for efficient
+    inference", 2018, section 3.2.2), so that the quantizer sees steady weights. For a coarse code
+    batch norm is folded behind, into one scale and one bias a channel; a negative factor negates
+    the channel's weights. With ``scale="power_of_two"`` these scales are rounded to powers of two,
+    in training as well (Courbariaux et al., "Binarized Neural Networks", 2016, section 1.3).
 
-    Subclasses define ``product`` and give the constructor's arguments names of their own.
+    Subclasses define ``product``, ``check_input`` and ``layout``, and give the constructor's
+    arguments names of their own.
 
     Parameters
     ----------
@@ -69,33 +70,42 @@ class Weighted(Layer):
         The initial weights, output channels first.
     bias
         Whether there is a bias.
+    norm
+        A batch norm to fold, or None.
+    code
+        Name of the weight code.
     bits
-        Width of the weights, 1 to 8.
+        Width of the weights; None for the code's default.
     per_channel
         One scale for every output channel instead of one for all.
     scale
         "learned", "power_of_two", or the scale itself.
-    norm
-        A batch norm to fold, or None.
+    options
+        Keywords of the code's own.
     """
 
-    def __init__(self, weight, bias, bits, per_channel, scale, norm) -> None:
+    def __init__(
+        self, weight, bias, norm, *, code: str, bits, per_channel, scale, options: dict
+    ) -> None:
         super().__init__()
-        self.bits = check_bits(bits, "bits")
-        self.per_channel = bool(per_channel)
-        self.weight = nn.Parameter(weight)
+        self.code = "binary" if (code, bits) == ("uniform", 1) else code
+        # The name is a part of every checkpoint.
+        self._scale = make_quantizer(
+            self.code, weight.shape, bits, bool(per_channel), scale, options
+        )
+        self.bits, self.per_channel = self._scale.bits, bool(per_channel)
         fan_in = weight[0].numel()
         self.bias = (
             nn.Parameter(torch.empty(len(weight)).uniform_(-(fan_in**-0.5), fan_in**-0.5))
             if bias
             else None
         )
+        self.weight = nn.Parameter(self._scale.start(weight))
         self.norm = norm
         self.statistics_frozen = False
-        self._scale = Scale(scale, len(weight) if per_channel else None)
 
     def config(self) -> dict[str, object]:
-        return {**super().config(), "bias": self.bias is not None}
+        return {**super().config(), "bias": self.bias is not None, **self._scale.options()}
 
     @property
     def scale(self) -> str | float:
@@ -105,6 +115,11 @@ class Weighted(Layer):
     def batch_norm(self) -> bool:
         return self.norm is not None
 
+    @property
+    def folds_before(self) -> bool:
+        """Whether batch norm is folded into the weights before they are quantized."""
+        return self._scale.fine
+
     def product(self, x, weight, bias=None) -> torch.Tensor:
         """``W x + b``: the layer without quantizers."""
         raise NotImplementedError(f"layer {type(self).__name__} must define product()")
@@ -113,62 +128,87 @@ class Weighted(Layer):
         """Raise InvalidInput unless the layer takes samples of ``shape``, in PyTorch's order."""
         raise NotImplementedError(f"layer {type(self).__name__} must define check_input()")
 
+    def layout(self, image) -> tuple[np.ndarray, tuple[int, ...]]:
+        """The graph's order of an output's weights.
+
+        Parameters
+        ----------
+        image
+            (channels, height, width) that the input was flattened from, if the order differs.
+
+        Returns
+        -------
+        The place in PyTorch's order of every weight, and the shape of an output's weights.
+        """
+        raise NotImplementedError(f"layer {type(self).__name__} must define layout()")
+
+    @property
+    def declared_image(self):
+        """The image that the input is known to be flattened from, or None."""
+        return None
+
+    @torch.no_grad()
+    def start_from(self, weight: torch.Tensor, bias: torch.Tensor | None = None) -> None:
+        """Take the weights (and the bias) of a float layer, without batch norm."""
+        self.weight.copy_(self._scale.start(weight))
+        if bias is not None:
+            self.bias.copy_(bias)
+
     def freeze_statistics(self, frozen: bool = True) -> None:
         """Train on with the batch norm's running statistics, as deployed."""
         self.statistics_frozen = frozen
 
-    @property
-    def _levels(self) -> int:
-        return (1 << (self.bits - 1)) - 1
+    def freeze_scale(self, frozen: bool = True) -> None:
+        """Keep what the code measures on its weights, after a warm-up; see the code."""
+        self._scale.freeze(frozen)
 
-    def _column(self, values: torch.Tensor) -> torch.Tensor:
-        """One value a channel (or one for all), shaped to broadcast against the weights."""
-        return values.reshape(-1, *(1,) * (self.weight.dim() - 1)) if values.dim() else values
+    def freeze_mask(self, frozen: bool = True) -> None:
+        """Keep the connections, where training chooses them."""
 
-    def _initialize(self, weight: torch.Tensor) -> None:
-        rows = weight.detach().reshape(len(weight), -1)
-        if not self.per_channel:
-            rows = rows.reshape(-1)
-        if self.bits == 1:
-            self._scale.set(rows.abs().mean(-1).clamp_min(2.0**-20))
-            return
-        # A channel of small weights gets no finer scale than 1/256 of the coarsest: all channels
-        # share one shift, and their multipliers must keep some bits.
-        floor = max(float(rows.abs().max()) / self._levels / 256, 2.0**-30)
-        two = self.scale == "power_of_two"
-        scale = best_scale(rows, -self._levels, self._levels, power_of_two=two, floor=floor)
-        self._scale.set(scale)
+    @torch.no_grad()
+    def project(self) -> None:
+        """Replace weights by the nearest that can be deployed, for codes that need it.
 
-    def _fake_weight(self, weight: torch.Tensor) -> torch.Tensor:
-        if not self._scale.is_ready:
-            self._initialize(weight)
-        step = self._column(self._scale().to(weight))
-        if self.bits > 1:
-            return fake_quantize(weight, step, -self._levels, self._levels)
-        ratio = weight / step.detach()
-        sign = torch.where(weight >= 0, 1.0, -1.0)
-        return (ratio + (sign - ratio).detach()) * step
+        Call it after every epoch; it does nothing for the other codes.
+        """
+        order, _ = self.layout(self.declared_image)
+        projected = self._scale.project(self.weight.flatten(1)[:, order])
+        if projected is not None:
+            back = np.argsort(order)
+            self.weight.copy_(projected[:, back].reshape(self.weight.shape))
 
-    def _factor(self) -> torch.Tensor:
-        """What folding multiplies the weights of each channel with."""
-        return self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)
+    def kept(self) -> torch.Tensor | None:
+        """Booleans of the weights' shape, False where a mask drops one; None without a mask."""
+        return None
+
+    def check_mask(self) -> None:
+        """Raise unless the mask can be deployed."""
+
+    def encode(self, weights: np.ndarray, keep: np.ndarray | None, signs: np.ndarray) -> WeightCode:
+        """The code of ``weights``, (outputs, ...) in the graph's layout."""
+        return self._scale.code(weights, signs)
+
+    def fake_weight(self, weight: torch.Tensor) -> torch.Tensor:
+        """``weight`` as it would be deployed, with straight-through gradients."""
+        return self._scale.fake(weight, None)
 
     def train_forward(self, x: torch.Tensor) -> torch.Tensor:
         self.check_input(tuple(x.shape[1:]))
-        if self.norm is None:
-            return self.product(x, self._fake_weight(self.weight), self.bias)
-        norm = self.norm
-        if not self._scale.is_ready and not self.statistics_frozen:
+        norm, frozen = self.norm, self.statistics_frozen
+        if norm is None or not self._scale.fine:
+            y = self.product(x, self.fake_weight(self.weight), self.bias)
+            two = self.scale == "power_of_two"
+            return y if norm is None else normalized(y, norm, frozen, two)
+        if not self._scale.is_started and not frozen:
             self._start_statistics(x)
-        factor = self._factor()
-        weight = self._fake_weight(self.weight * self._column(factor))
-        if self.statistics_frozen:
-            return self.product(x, weight, self._folded_bias(factor))
-        channels = (-1, *(1,) * (self.weight.dim() - 2))
+        factor = folded_factor(norm)
+        weight = self.fake_weight(self.weight * column(factor, self.weight))
+        if frozen:
+            bias = norm.bias + (self._bias() - norm.running_mean) * factor
+            return self.product(x, weight, bias)
         safe = torch.where(factor.abs() < SMALLEST, SMALLEST, factor)
-        return norm(
-            self.product(x, weight) / safe.reshape(channels) + self._bias().reshape(channels)
-        )
+        y = self.product(x, weight)
+        return norm(y / along(safe, y) + along(self._bias(), y))
 
     @torch.no_grad()
     def _start_statistics(self, x: torch.Tensor) -> None:
@@ -179,17 +219,22 @@ class Weighted(Layer):
     def _bias(self) -> torch.Tensor:
         return torch.zeros(len(self.weight)).to(self.weight) if self.bias is None else self.bias
 
-    def _folded_bias(self, factor: torch.Tensor) -> torch.Tensor:
-        return self.norm.bias + (self._bias() - self.norm.running_mean) * factor
-
     @torch.no_grad()
-    def deployed(self, input_scale) -> Deployed:
+    def deployed(self, input_scale, image=None) -> Deployed:
         """The integers of the layer behind an input of scale ``input_scale``.
+
+        Parameters
+        ----------
+        input_scale
+            One number.
+        image
+            As for :meth:`layout`.
 
         Raises
         ------
         InvalidInput
-            Weights are all zero, or something is NaN or infinite, or the bias needs over 32 bits.
+            Weights are all zero, or something is NaN or infinite, or the bias needs over 32 bits,
+            or the mask is not the declared one.
         Unsupported
             The input has one scale a channel.
         """
@@ -197,6 +242,35 @@ class Weighted(Layer):
             raise Unsupported(
                 "input must have one scale, found one a channel; put a hwgen.nn.Activation before"
             )
+        self._check_tensors()
+        weight, bias = self.weight.double().cpu(), self._bias().double().cpu()
+        factor = size = torch.ones((), dtype=torch.float64)
+        if self.norm is not None:
+            state = {k: v.double().cpu() for k, v in self.norm.state_dict().items()}
+            factor = state["weight"] / torch.sqrt(state["running_var"] + self.norm.eps)
+            if self._scale.fine:
+                weight = weight * column(factor, weight)
+            else:
+                factor = size = gain(factor, self.scale == "power_of_two")
+            bias = state["bias"] + (bias - state["running_mean"]) * factor
+        order, row = self.layout(image)
+        kept = self.kept()
+        keep = None if kept is None else kept.cpu().flatten(1).numpy()[:, order]
+        signs = np.where(size.numpy() < 0, -1, 1) * np.ones(len(weight), dtype=np.int64)
+        ints, step = self._scale.integers(weight.flatten(1)[:, order], keep, signs)
+        ints = ints if keep is None else ints * keep
+        scale = np.float64(input_scale) * step * np.abs(size.numpy())
+        offset = np.rint(bias.numpy() / scale)
+        if np.abs(offset).max() >= BIAS_LIMIT:
+            raise InvalidInput(
+                f"bias must stay below 2^31 accumulator steps of {np.min(scale):.3g}, found "
+                f"{np.abs(bias.numpy()).max():.3g}; train with a larger scale"
+            )
+        code = self.encode(ints.reshape(-1, *row), keep, signs)
+        weights = ints[:, np.argsort(order)].reshape(tuple(weight.shape))
+        return Deployed(weights, code, offset.astype(np.int64), scale, factor.numpy())
+
+    def _check_tensors(self) -> None:
         if self.norm is not None and self.norm.eps != NORM_EPS:
             # A checkpoint does not hold it, so that another value would not come back.
             raise Unsupported(f"norm.eps must be {NORM_EPS}, found {self.norm.eps}")
@@ -205,41 +279,12 @@ class Weighted(Layer):
                 raise InvalidInput(f"{name} must be finite, found NaN or infinity")
         if not self.weight.any():
             raise InvalidInput("weight must not be all zero")
-        weight, bias = self.weight.double().cpu(), self._bias().double().cpu()
-        if self.norm is not None:
-            state = {k: v.double().cpu() for k, v in self.norm.state_dict().items()}
-            factor = state["weight"] / torch.sqrt(state["running_var"] + self.norm.eps)
-            weight = weight * self._column(factor)
-            bias = state["bias"] + (bias - state["running_mean"]) * factor
-        if not self._scale.is_ready:
-            self._initialize(weight)
-        step = self._scale.deployed()
-        scale = np.float64(input_scale) * step
-        weights = self._integers(weight, step)
-        offset = np.rint(bias.numpy() / scale)
-        if np.abs(offset).max() >= BIAS_LIMIT:
-            raise InvalidInput(
-                f"bias must stay below 2^31 accumulator steps of {np.min(scale):.3g}, found "
-                f"{np.abs(bias.numpy()).max():.3g}; train with a larger scale"
-            )
-        return Deployed(weights, offset.astype(np.int64), scale, self.bits)
-
-    def _integers(self, weight: torch.Tensor, step: np.ndarray) -> np.ndarray:
-        if self.bits == 1:
-            return np.where(weight.numpy() >= 0, 1, -1)
-        ratio = weight / self._column(torch.as_tensor(step))
-        weights = torch.round(ratio).clamp(-self._levels, self._levels).numpy().astype(np.int64)
-        if not weights.any():
-            raise InvalidInput(
-                f"weight must not be all zero, found that all of it rounds to zero at scale "
-                f"{np.min(step):.3g}"
-            )
-        return weights
+        self.check_mask()
 
     def eval_forward(self, x) -> QTensor:
         x = require_quantized(x, self.where)
         self.check_input(tuple(x.shape[1:]))
-        parts = self.deployed(x.scale.cpu().numpy())
+        parts = self.deployed(x.scale.cpu().numpy(), x.image)
         ints = x.ints.double()
         weights, bias = (
             torch.as_tensor(v, dtype=torch.float64, device=ints.device)

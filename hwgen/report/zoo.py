@@ -38,8 +38,11 @@ def train_model(name: str, out: Path) -> None:
     recipe = zoo.recipe(name)
     check_writable(out)
     real, labels = zoo.test_data(name)
+    lines: list[str] = []
     with Console().step(f"training {name}") as progress:
-        model = recipe.train(lambda done, total, *words: progress(done, total))
+        model = recipe.train(lambda done, total, *words: progress(done, total), say=lines.append)
+    for line in lines:
+        print(line)
     save(model, out, name=zoo.load(name).name)
     accuracy = zoo.accuracy(load(out), real, labels)
     print(

@@ -42,7 +42,7 @@ def load(name: str) -> Graph:
 
 
 def recipe(name: str):
-    """A model's module: ``build_model()``, ``train(progress)`` and ``PROMISE``, its accuracy."""
+    """A model's module: ``build_model()``, ``train(progress, say)`` and ``PROMISE``, its accuracy."""
     return importlib.import_module(f"{__name__}.{checkpoint(name).stem}")
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from .. import nn as q
 from . import data
-from .training import augment, fit, small_teacher
+from .training import accuracy, augment, fit, small_teacher
 
 __all__ = ["PROMISE", "DigitsCnn", "build_model", "train"]
 
@@ -53,13 +53,15 @@ def build_model() -> nn.Module:
     return DigitsCnn()
 
 
-def train(progress=None) -> nn.Module:
+def train(progress=None, say=None) -> nn.Module:
     """Train on the digits' training split: about a minute on one core.
 
     Parameters
     ----------
     progress
         Called with (epochs done, epochs, a few words).
+    say
+        Called with lines about the result.
     """
     images, labels = data.digits_train()
     x = torch.as_tensor(data.to_real(images, "digits"), dtype=torch.float32)[:, None]
@@ -72,6 +74,9 @@ def train(progress=None) -> nn.Module:
         torch.manual_seed(SEED)
         teacher = small_teacher()
         fit(teacher, x, y, epochs=80, rate=5e-3, change=change, seed=SEED, progress=progress)
+        if say is not None:
+            share = accuracy(teacher, x, y)
+            say(f"float network to distil from: {100 * share:.2f} % of the training digits")
         return fit(
             build_model(),
             x,

@@ -13,7 +13,7 @@ from torch import nn
 
 from .. import nn as q
 from . import data
-from .training import augment, fit, small_teacher
+from .training import accuracy, augment, fit, small_teacher
 
 __all__ = ["PROMISE", "build_model", "train"]
 
@@ -35,13 +35,15 @@ def build_model() -> nn.Module:
     return nn.Sequential(OrderedDict(layers))
 
 
-def train(progress=None) -> nn.Module:
+def train(progress=None, say=None) -> nn.Module:
     """Train on the digits' training split: half a minute on one core.
 
     Parameters
     ----------
     progress
         Called with (epochs done, epochs, a few words).
+    say
+        Called with lines about the result.
     """
     images, labels = data.digits_train()
     x = torch.as_tensor(data.to_real(images, "digits"), dtype=torch.float32).flatten(1)
@@ -55,6 +57,9 @@ def train(progress=None) -> nn.Module:
         torch.manual_seed(SEED)
         teacher = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), small_teacher())
         fit(teacher, x, y, epochs=30, rate=5e-3, change=change, seed=SEED, progress=progress)
+        if say is not None:
+            share = accuracy(teacher, x, y)
+            say(f"float network to distil from: {100 * share:.2f} % of the training digits")
         model = build_model()
         return fit(
             model,

@@ -13,7 +13,7 @@ from torch import nn
 
 from .. import nn as q
 from . import data
-from .training import augment, fit
+from .training import accuracy, augment, fit
 
 __all__ = ["PROMISE", "build_model", "train"]
 
@@ -46,13 +46,15 @@ def build_model() -> nn.Module:
     return nn.Sequential(OrderedDict(layers))
 
 
-def train(progress=None, epochs: int = 20) -> nn.Module:
+def train(progress=None, say=None, epochs: int = 20) -> nn.Module:
     """Train on all MNIST training images but the last 5000.
 
     Parameters
     ----------
     progress
         Called with (epochs done, epochs, a few words).
+    say
+        Called with lines about the result.
     epochs
         Passes over the data.
     """
@@ -65,7 +67,7 @@ def train(progress=None, epochs: int = 20) -> nn.Module:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        return fit(
+        model = fit(
             build_model(),
             x,
             y,
@@ -76,3 +78,8 @@ def train(progress=None, epochs: int = 20) -> nn.Module:
             seed=SEED,
             progress=progress,
         )
+    if say is not None:
+        rest = torch.as_tensor(data.to_real(images[-VALIDATION:], "mnist"), dtype=torch.float32)
+        share = accuracy(model, rest[:, None], torch.as_tensor(labels[-VALIDATION:]))
+        say(f"validation images: {100 * share:.2f} % deployed")
+    return model

@@ -81,6 +81,7 @@ def fit(
     teacher: nn.Module | None = None,
     temperature: float = 3.0,
     frozen_part: float = 0.2,
+    warm_up: float = 0.2,
     decay: float = 1e-4,
     progress: Progress | None = None,
 ) -> nn.Module:
@@ -99,7 +100,11 @@ def fit(
         "Distilling the Knowledge in a Neural Network", 2015).
     frozen_part
         The part of the epochs, at the end, for which batch norm keeps its statistics, so that
-        training ends on exactly the folded weights that are deployed.
+        training ends on exactly the folded weights that are deployed; masks that training chooses
+        are kept from half of the training on.
+    warm_up
+        The part of the epochs after which power-of-two weights keep the deviation that their scale
+        follows from.
     progress
         Called with (epochs done, epochs, a few words).
 
@@ -120,12 +125,16 @@ def fit(
     )
     if teacher is not None:
         teacher.eval()
+    weighted = [layer for layer in model.modules() if isinstance(layer, Weighted)]
     for epoch in range(epochs):
         model.train()
-        if epoch >= epochs * (1 - frozen_part):
-            for layer in model.modules():
-                if isinstance(layer, Weighted):
-                    layer.freeze_statistics()
+        for layer in weighted:
+            if epoch >= epochs * (1 - frozen_part):
+                layer.freeze_statistics()
+            if epoch == math.ceil(epochs * warm_up) > 0:
+                layer.freeze_scale()
+            if epoch >= epochs / 2:
+                layer.freeze_mask()
         order = torch.randperm(len(x), generator=generator)
         total = 0.0
         for step in range(batches):
@@ -143,6 +152,8 @@ def fit(
             optimizer.step()
             schedule.step()
             total += float(loss.detach())
+        for layer in weighted:
+            layer.project()
         if progress is not None:
             progress(epoch + 1, epochs, f"loss {total / batches:.4f}")
     return model.eval()

@@ -31,6 +31,7 @@ class _Drawn:
         self.layers: list[nn.Module] = []
         self.shape: tuple[int, ...] = ()
         self.moved_by_flatten = False  # a vector whose order differs in the graph
+        self.image: tuple[int, ...] | None = None  # what it was flattened from, then
         self.wide = False  # an accumulator, perhaps with one scale a channel
 
     def integer(self, least: int, most: int) -> int:
@@ -40,12 +41,23 @@ class _Drawn:
         return self.draw(st.sampled_from(choices))
 
     def weighted(self) -> dict:
+        code = self.one_of(
+            *("uniform", "uniform", "uniform", "binary", "ternary", "power_of_two", "basis")
+        )
+        own = {
+            "uniform": lambda: {"bits": self.integer(1, 8)},
+            "binary": lambda: {"stochastic": self.draw(st.booleans())},
+            "ternary": lambda: {"stochastic": self.draw(st.booleans())},
+            "power_of_two": lambda: {"bits": self.integer(2, 4), "tau": self.one_of(0.0, 0.5)},
+            "basis": lambda: {"run": self.integer(1, 4), "group": self.integer(1, 4)},
+        }[code]()
         return {
-            "bits": self.integer(1, 8),
+            "code": code,
             "scale": self.scale,
-            "per_channel": self.draw(st.booleans()),
+            "per_channel": code != "power_of_two" and self.draw(st.booleans()),
             "batch_norm": self.draw(st.booleans()),
             "bias": self.draw(st.booleans()),
+            **own,
         }
 
     def activation(self) -> nn.Module:
@@ -127,12 +139,13 @@ class _Drawn:
         channels, height, width = self.shape
         self.shape = (channels * height * width,)
         self.moved_by_flatten = channels > 1 and height * width > 1
+        self.image = (channels, height, width) if self.moved_by_flatten else None
 
     def linear(self) -> None:
         self.narrow()
         outputs = self.integer(1, 9)
-        self.layers.append(q.Linear(self.shape[0], outputs, **self.weighted()))
-        self.shape = (outputs,)
+        self.layers.append(q.Linear(self.shape[0], outputs, image=self.image, **self.weighted()))
+        self.shape, self.image = (outputs,), None
         self.wide, self.moved_by_flatten = True, False
 
     def model(self) -> nn.Sequential:

@@ -25,6 +25,7 @@ __all__ = [
     "elements",
     "entrance",
     "images",
+    "linear",
     "seeds",
     "vectors",
     "weighted",
@@ -199,15 +200,46 @@ def entrance(rng: np.random.Generator, *shape: int):
     return InputQuantizer(int(rng.integers(1 + signed, 9)), float(scale), signed, shape)
 
 
-def weighted(rng: np.random.Generator) -> dict:
-    """Random options of a layer with weights."""
-    return {
-        "bits": int(rng.integers(1, 9)),
+def weighted(rng: np.random.Generator, masked: bool = False) -> dict:
+    """Random options of a layer with weights, of any code (of one for masks if ``masked``)."""
+    codes = ["uniform"] * 3 + ["binary", "ternary", "power_of_two"] + ["basis"] * (not masked)
+    code = str(rng.choice(codes))
+    options = {
+        "code": code,
         "bias": bool(rng.integers(2)),
-        "per_channel": bool(rng.integers(2)),
+        "per_channel": bool(rng.integers(2)) and code != "power_of_two",
         "scale": str(rng.choice(["learned", "power_of_two"])),
         "batch_norm": bool(rng.integers(2)),
     }
+    if code == "uniform":
+        return {**options, "bits": int(rng.integers(1, 9))}
+    if code == "power_of_two":
+        return {**options, "bits": int(rng.integers(2, 5)), "tau": float(rng.choice([0.0, 0.4]))}
+    if code == "basis":
+        return {**options, "run": int(rng.integers(1, 5)), "group": int(rng.integers(1, 5))}
+    return {**options, "stochastic": bool(rng.integers(2))}
+
+
+def linear(rng: np.random.Generator, inputs: int, outputs: int):
+    """A random fully connected layer, half of the time one with a mask."""
+    from hwgen.errors import InvalidInput
+    from hwgen.nn import LFSRLinear, Linear, SparseLinear
+
+    kind = rng.choice(["dense", "dense", "lfsr", "sparse"])
+    blocks = [m for m in range(2, inputs + 1) if inputs % m == 0]
+    if kind == "lfsr":
+        try:
+            density = float(rng.choice([0.3, 0.6]))
+            return LFSRLinear(inputs, outputs, density=density, **weighted(rng, masked=True))
+        except InvalidInput:  # an output without input
+            return LFSRLinear(inputs, outputs, density=0.97, **weighted(rng, masked=True))
+    if kind == "sparse" and blocks:
+        block = int(rng.choice(blocks))
+        share = int(rng.choice([s for s in (1, 2, 3) if outputs % s == 0]))
+        sparsity = f"{rng.integers(1, block)}:{block}"
+        options = weighted(rng, masked=True)
+        return SparseLinear(inputs, outputs, sparsity=sparsity, share=share, **options)
+    return Linear(inputs, outputs, **weighted(rng))
 
 
 def activation(rng: np.random.Generator):

@@ -62,12 +62,10 @@ class TestDense(OpTests):
     def model(self, rng):
         from torch import nn
 
-        from hwgen.nn import Linear
-
         inputs, outputs = rng.integers(1, 20, 2).tolist()
         return nn.Sequential(
             d.entrance(rng, inputs),
-            Linear(inputs, outputs, **d.weighted(rng)),
+            d.linear(rng, inputs, outputs),
             d.activation(rng),
-            Linear(outputs, 5, **d.weighted(rng)),
+            d.linear(rng, outputs, 5),
         )

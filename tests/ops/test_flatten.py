@@ -43,5 +43,5 @@ class TestFlatten(OpTests):
         return nn.Sequential(
             d.entrance(rng, 3, 4, 2),
             flatten(),
-            Linear(24, 4, **d.weighted(rng)),
+            Linear(24, 4, image=(3, 4, 2), **d.weighted(rng)),
         )

@@ -16,9 +16,17 @@ from hwgen.errors import InvalidInput
 from hwgen.frontend import checkpoint
 from hwgen.frontend.checkpoint import load_network
 from hwgen.zoo import data
+from hwgen.zoo.digits import dense_of
 from hwgen.zoo.training import augment
 
-NAMES = ("digits-cnn", "digits-mlp", "mnist-cnn")
+NAMES = (
+    "digits-cnn",
+    "digits-lfsr",
+    "digits-mlp",
+    "digits-pow2",
+    "digits-ternary",
+    "mnist-cnn",
+)
 needs_mnist = pytest.mark.skipif(not data.have_mnist(), reason="MNIST is not there (HWGEN_DATA)")
 ALL = [pytest.param(n, marks=needs_mnist) if n.startswith("mnist") else n for n in NAMES]
 
@@ -26,7 +34,9 @@ ALL = [pytest.param(n, marks=needs_mnist) if n.startswith("mnist") else n for n 
 def test_names():
     assert zoo.names() == NAMES
     assert sum(zoo.checkpoint(name).stat().st_size for name in NAMES) < 1 << 20
-    with pytest.raises(InvalidInput, match="the zoo holds digits-cnn, digits-mlp, mnist-cnn, not"):
+    with pytest.raises(
+        InvalidInput, match=r"the zoo holds digits-cnn, digits-lfsr, .*, mnist-cnn, not"
+    ):
         zoo.load("lenet")
 
 
@@ -56,6 +66,39 @@ def test_digits_mlp_is_four_bits_and_pure_shifts():
             assert node.type.element.width == 4
         if node.op.name == "requantize":
             assert np.all(node.op.multiplier.array == 1)
+
+
+def weights_of(name: str) -> list:
+    return [node.op.weights for node in zoo.load(name).nodes if hasattr(node.op, "weights")]
+
+
+def test_digits_lfsr_keeps_a_tenth_of_its_connections():
+    weights = weights_of("digits-lfsr")
+    assert [w.shape for w in weights] == [(128, 64), (128, 128), (10, 128)]
+    assert all(w.name == "lfsr_masked" for w in weights)
+    kept = sum(int(w.counts().sum()) for w in weights)
+    every = sum(w.decode().size for w in weights)
+    assert (kept, every) == (2639, 25_856)
+    assert sum(w.storage_bits for w in weights) == 8 * kept
+    assert dense_of(kept) == (64, 26, 26, 10)
+
+
+def test_digits_ternary_has_ternary_weights():
+    weights = weights_of("digits-ternary")
+    assert [w.shape for w in weights] == [(128, 64), (128, 128), (10, 128)]
+    assert all(w.name == "ternary" for w in weights)
+
+
+def test_digits_pow2_multiplies_nowhere():
+    graph = zoo.load("digits-pow2")
+    assert [(w.name, w.bits, w.shape[0]) for w in weights_of("digits-pow2")] == [
+        ("power_of_two", 3, 64),
+        ("power_of_two", 3, 64),
+        ("power_of_two", 3, 10),
+    ]
+    scalings = [node.op for node in graph.nodes if node.op.name == "requantize"]
+    assert len(scalings) == 2
+    assert all(np.all(op.multiplier.array == 1) for op in scalings)
 
 
 def test_digits_cnn_is_residual():
@@ -167,11 +210,16 @@ def test_augmentation_moves_a_little():
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("name", ["digits-mlp", "digits-cnn"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("digits")])
 def test_recipe_keeps_the_promise(name, tmp_path):
-    calls = []
+    calls, lines = [], []
     recipe = zoo.recipe(name)
-    model = recipe.train(lambda done, total, words: calls.append((done, total, words)))
+    model = recipe.train(
+        lambda done, total, words: calls.append((done, total, words)), say=lines.append
+    )
+    print(*lines, sep="\n")
+    assert any("recalibrated" in line for line in lines) or name in ("digits-mlp", "digits-cnn")
+    assert any("64-26-26-10" in line for line in lines) or name != "digits-lfsr"
     assert calls[-1][0] == calls[-1][1]
     graph = checkpoint.load(checkpoint.save(model, tmp_path / "again.pt"))
     x, labels = zoo.test_data(name)
