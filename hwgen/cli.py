@@ -52,7 +52,8 @@ def cli() -> None:
     "choices",
     multiple=True,
     metavar="LAYER=FORM",
-    help="Hardware of one layer: spatial, or folded:PExSIMD. Repeatable.",
+    help="Hardware of one layer: spatial, folded:PExSIMD; of LFSR-masked weights also serial:PE "
+    "or scan:PExBITS. Repeatable.",
 )
 @click.option("--vectors", type=Path, help="Samples to verify on: integers, .npy.")
 @click.option("--simulator", type=click.Choice(SIMULATORS), help="Engine that checks the Verilog.")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import Unsupported
 from ...ir.code import WeightCode
+from ..lib.weight_source import StoredWeights, WeightSource
+
+if TYPE_CHECKING:
+    from ..lib.mac_array import Folding
 
 __all__ = ["WeightLane", "implements", "weight_lane"]
 
@@ -18,6 +23,8 @@ class WeightLane:
 
     Attributes
     ----------
+    code
+        The weights.
     bits
         Bits of one weight in a ROM.
     """
@@ -25,7 +32,7 @@ class WeightLane:
     bits: int
 
     def __init__(self, code: WeightCode) -> None:
-        raise NotImplementedError
+        self.code = code
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Decoded weights to unsigned ROM fields, elementwise."""
@@ -34,6 +41,14 @@ class WeightLane:
     def product(self, pixel, field):
         """An Amaranth value: ``pixel`` times the weight held in ``field``."""
         raise NotImplementedError
+
+    def padded(self) -> WeightLane:
+        """The lane of the same weights and zero."""
+        return self
+
+    def source(self, folding: Folding) -> WeightSource:
+        """Where a folded array takes its weights from."""
+        return StoredWeights(self, folding.arrange(self.code.decode()))
 
 
 _LANES: dict[type[WeightCode], type[WeightLane]] = {}

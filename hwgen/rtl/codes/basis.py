@@ -13,6 +13,7 @@ class BasisLane(WeightLane):
     """Two's complement fields and a multiplier, as of uniform weights."""
 
     def __init__(self, code: Basis) -> None:
+        super().__init__(code)
         self.bits = code.element.width
 
     def encode(self, values):

@@ -38,13 +38,15 @@ class LoopNest:
 
     Attributes
     ----------
+    loops
+        The levels.
     ends
         By level: 1 when the level and all within it are in their last turn.
     """
 
     def __init__(self, m: Module, loops: list[Loop], advance) -> None:
         self._m = m
-        self._loops = loops
+        self.loops = loops
         self._advance = advance
         self.ends: dict[str, Signal] = {}
         self._moves: dict[str, Signal] = {}  # the level steps next: all within it are at their end
@@ -70,7 +72,7 @@ class LoopNest:
     @property
     def done(self):
         """1 when the whole nest is in its last step."""
-        return self.ends[self._loops[0].name]
+        return self.ends[self.loops[0].name]
 
     def affine(
         self,
@@ -96,7 +98,7 @@ class LoopNest:
         back = 0  # what the levels within have added when they end
         low = high = start
         deltas = []  # innermost first: (level, change when this level steps)
-        for loop in reversed(self._loops):
+        for loop in reversed(self.loops):
             stride = strides.get(loop.name, 0)
             if loop.turns > 1:
                 deltas.append((loop.name, stride - back))
