@@ -53,7 +53,8 @@ def cli() -> None:
     "choices",
     multiple=True,
     metavar="LAYER=FORM",
-    help="Hardware of one layer: spatial, or folded:PExSIMD. Repeatable.",
+    help="Hardware of one layer: spatial, folded:PExSIMD; of LFSR-masked weights also serial:PE "
+    "or scan:PExBITS. Repeatable.",
 )
 @click.option(
     "--pipeline",

@@ -28,6 +28,9 @@ class WeightCode:
     __slots__ = ()
 
     name: ClassVar[str]
+    forms: ClassVar[tuple[str, ...]] = ()
+    """Forms of a :class:`~hwgen.ir.schedule.Schedule` that a dense layer of this code can take
+    beside ``spatial`` and ``folded``."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,12 +47,25 @@ class WeightCode:
         """Bits that the code stores for the whole tensor."""
         raise NotImplementedError
 
+    @property
+    def field_bits(self) -> int:
+        """Bits of one weight where all of them are stored as they are."""
+        return self.element.width
+
     def decode(self) -> np.ndarray:
         """The weights as a read-only int64 array."""
         raise NotImplementedError
 
     def verify(self) -> None:
         """Raise RuleViolation unless every stored value is legal."""
+
+    def scan_clocks(self, window: int) -> np.ndarray:
+        """Clocks that a scanning lane of ``window`` mask bits a clock takes for every output."""
+        raise NotImplementedError(f"{self.name} weights have no scanning lane")
+
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of how these weights are stored, a sentence each."""
+        return ()
 
     def attributes(self) -> dict[str, object]:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]

@@ -20,11 +20,16 @@ class Schedule:
         ``spatial``: constants in logic, fully pipelined; a dense layer takes one frame a clock,
         a convolution one window position a clock.
         ``folded``: ``pe`` x ``simd`` x ``parallel`` multipliers work through the layer, weights in ROM.
+        ``serial``: one input a clock meets ``pe`` outputs, whose masks are drawn on the way; only
+        the kept weights are stored.
+        ``scan``: like ``serial``, but ``simd`` bits of the masks are looked at in every clock, and
+        the multipliers see the kept weights only.
         ``stream``: ops without weights; they work on ``lanes`` elements a beat.
     pe
         Output channels computed at once (within a group); divides the output channels of a group.
     simd
-        Inputs multiplied at once for each of them; divides the input channels of a group.
+        Inputs multiplied at once for each of them; divides the input channels of a group. Of
+        ``scan``: inputs looked at.
     parallel
         Channel groups computed at once; divides ``groups``. Above 1 only with the whole group
         in ``pe`` and ``simd``, so that a beat holds neighbouring channels.
@@ -35,7 +40,7 @@ class Schedule:
         schedules that differ in this alone are equal.
     """
 
-    form: Literal["spatial", "folded", "stream"] = "stream"
+    form: Literal["spatial", "folded", "serial", "scan", "stream"] = "stream"
     pe: int = 1
     simd: int = 1
     parallel: int = 1
@@ -44,11 +49,15 @@ class Schedule:
 
     @property
     def multipliers(self) -> int:
-        """Multipliers of a folded array."""
-        return self.pe * self.simd * self.parallel
+        """Multipliers of a folded, serial or scanning array."""
+        return self.pe * self.parallel * (1 if self.form == "scan" else self.simd)
 
     def __str__(self) -> str:
         if self.form == "folded":
             groups = f"x{self.parallel}" if self.parallel > 1 else ""
             return f"folded {self.pe}x{self.simd}{groups}"
+        if self.form == "serial":
+            return f"serial {self.pe}"
+        if self.form == "scan":
+            return f"scan {self.pe}x{self.simd}"
         return self.form

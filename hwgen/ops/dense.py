@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,11 @@ from ..ir.schedule import Schedule
 from ..ir.types import Type
 from .lib import exact
 from .lib.linear import accumulator, divisors, verify_weights
+from .lib.scan import scan_cycles
 
 __all__ = ["Dense"]
+
+SCANNED = (4, 8, 16)  # mask bits that a scanning lane can look at in a clock
 
 
 @register
@@ -54,7 +58,13 @@ class Dense(Op):
 
     def cost(self, x: Type, *, schedule: Schedule) -> Cost:
         outputs, inputs = self.weights.shape
-        cycles = outputs * inputs // schedule.multipliers if schedule.form == "folded" else 1
+        cycles = 1
+        if schedule.form in ("folded", "serial"):
+            cycles = outputs * inputs // schedule.multipliers
+        elif schedule.form == "scan":
+            clocks = self.weights.scan_clocks(schedule.simd)
+            beats = inputs // self.lanes(x, schedule=schedule)[0]
+            cycles = max(scan_cycles(clocks, schedule.pe), beats)
         return Cost(
             multiplications=outputs * inputs,
             additions=outputs * inputs,
@@ -64,7 +74,11 @@ class Dense(Op):
 
     def lanes(self, x: Type, *, schedule: Schedule) -> tuple[int, int]:
         outputs, inputs = self.weights.shape
-        return (schedule.simd, schedule.pe) if schedule.form == "folded" else (inputs, outputs)
+        if schedule.form == "spatial":
+            return inputs, outputs
+        if schedule.form == "scan":  # what a beat holds lies in one window
+            return math.gcd(inputs, schedule.simd), schedule.pe
+        return schedule.simd, schedule.pe
 
     def schedules(self, x: Type) -> tuple[Schedule, ...]:
         outputs, inputs = self.weights.shape
@@ -73,4 +87,10 @@ class Dense(Op):
             for pe in divisors(outputs)
             for simd in divisors(inputs)
         )
-        return (Schedule("spatial"), *folded)
+        masked = (
+            Schedule(form, pe=pe, simd=simd)
+            for form in self.weights.forms
+            for pe in divisors(outputs)
+            for simd in ((1,) if form == "serial" else SCANNED)
+        )
+        return (Schedule("spatial"), *folded, *masked)

@@ -21,16 +21,22 @@ PIPELINES = range(1, 65)  # adders in a row between registers
 
 
 def parse_schedule(text: str) -> Schedule:
-    """A schedule as the command line writes it: ``spatial``, ``folded:4x8``, ``folded:9x1x4``.
+    """A schedule as the command line writes it.
 
-    The numbers are PE x SIMD, and parallel groups.
+    ``spatial``, ``folded:4x8``, ``folded:9x1x4``, ``serial:4``, ``scan:4x16``: the numbers are
+    PE x SIMD, and parallel groups; of ``scan``, PE and mask bits a clock.
     """
     if text == "spatial":
         return Schedule("spatial")
+    if match := re.fullmatch(r"serial:(\d+)", text):
+        return Schedule("serial", pe=int(match[1]))
+    if match := re.fullmatch(r"scan:(\d+)x(\d+)", text):
+        return Schedule("scan", pe=int(match[1]), simd=int(match[2]))
     match = re.fullmatch(r"folded:(\d+)x(\d+)(?:x(\d+))?", text)
     if not match:
         raise InvalidInput(
-            f"a schedule must be 'spatial', 'folded:PExSIMD' or 'folded:PExSIMDxGROUPS', not {text!r}"
+            "a schedule must be 'spatial', 'folded:PExSIMD', 'folded:PExSIMDxGROUPS', 'serial:PE' "
+            f"or 'scan:PExBITS', not {text!r}"
         )
     pe, simd, parallel = (int(n or 1) for n in match.groups())
     return Schedule("folded", pe=pe, simd=simd, parallel=parallel)
@@ -166,10 +172,15 @@ def _describe_options(graph: Graph, node: Node) -> str:
     pe = sorted({s.pe for s in folded if s.parallel == 1})
     simd = sorted({s.simd for s in folded if s.parallel == 1})
     spatial = "spatial, or " if Schedule("spatial") in options else ""
-    return (
+    text = (
         f"{node.where} takes {spatial}folded with PE in {{{', '.join(map(str, pe))}}} "
         f"and SIMD in {{{', '.join(map(str, simd))}}}"
     )
+    bits = sorted({s.simd for s in options if s.form == "scan"})
+    if bits:
+        choice = ", ".join(map(str, bits))
+        text += f", or serial with such a PE, or scan with such a PE and BITS in {{{choice}}}"
+    return text
 
 
 def _lanes_out(graph: Graph, node: Node, pick: Schedule) -> int:
@@ -224,9 +235,14 @@ def _area(node: Node, types, pick: Schedule) -> float:
     accumulator = node.type.element.width
     if pick.form == "spatial":
         return 0.6 * _digits(node) * (x + 4)
-    lane = max(1, weights.element.width if weights.storage_bits > weights.decode().size else 1)
-    rom = weights.storage_bits / 64
-    return pick.multipliers * (x * lane + accumulator) + rom + 64
+    lane = x * weights.field_bits + accumulator
+    stored = weights.decode().size * weights.field_bits
+    if pick.form in ("serial", "scan"):
+        stored = weights.storage_bits
+        lane += 32  # shift register, comparison, address
+    if pick.form == "scan":  # windows, the queue, a copy of two inputs
+        lane += 16 * pick.simd + 32 + 2 * types[0].size * x / 64
+    return pick.multipliers * lane + stored / 64 + 64
 
 
 def _digits(node: Node) -> int:

@@ -1,4 +1,4 @@
-"""Fully connected layers in hardware: constants in logic, or a folded array."""
+"""Fully connected layers in hardware: constants in logic, folded arrays, masked lanes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from .design import StreamShape
 from .lib.component import generates
 from .lib.constant_matrix import ConstantMatrix
 from .lib.mac_array import Folding, MacArray
+from .lib.scan_array import ScanArray
 
 __all__ = ["make"]
 
 
 @generates(Dense)
 def make(op, types, result, schedule, name):
-    """One frame a clock (spatial), or ``outputs x inputs / multipliers`` clocks (folded)."""
+    """The component of a dense layer.
+
+    One frame a clock (spatial), ``outputs x inputs / multipliers`` clocks (folded and serial), or
+    about as many clocks as a lane keeps weights (scan).
+    """
     (x,) = types
     in_lanes, out_lanes = op.lanes(x, schedule=schedule)
     source, target = StreamShape.of(x, in_lanes), StreamShape.of(result, out_lanes)
@@ -28,6 +33,8 @@ def make(op, types, result, schedule, name):
             target,
             adders_per_stage=schedule.pipeline,
         )
+    if schedule.form == "scan":
+        return ScanArray(op.weights, op.bias.array, schedule.simd, source, target)
     outputs, inputs = op.weights.shape
     folding = Folding(Window(1, 1, (1, 1), (1, 1), (0, 0)), inputs, outputs, 1, schedule)
     return MacArray(folding, op.weights, op.bias.array, source, target)

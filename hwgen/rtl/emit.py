@@ -124,9 +124,11 @@ def _rtlil(network: Network, name: str, platform: VerilogPlatform) -> str:
 
 
 def _rank(name: str) -> int:
-    """The module's own streams first, then those between its parts."""
+    """The module's own streams first, then those between its parts; ports of memories last."""
     if re.fullmatch(r"[ijo]\d*__(payload|valid|ready)", name):
         return 0
+    if re.fullmatch(r"\w+__(addr|data|en)", name):
+        return 3
     return 1 if re.fullmatch(r"\w+__(payload|valid|ready)", name) else 2
 
 

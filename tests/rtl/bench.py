@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from hwgen.ir import Graph, Schedule
+from hwgen.rtl import emit as emit_module
 from hwgen.rtl.design import Design
 from hwgen.rtl.lib import timing
 from hwgen.rtl.lib.component import StreamComponent
 from hwgen.rtl.network import Network
+from hwgen.rtl.platform import VerilogPlatform
+from hwgen.rtl.top import render_top
 from hwgen.sim import protocol_check, simulator
 from tests.rtl.draw import samples
 
-__all__ = ["check_component", "check_design", "check_network"]
+__all__ = ["check_component", "check_design", "check_network", "emit_component"]
 
 
 def check_component(make: Callable[[], StreamComponent], x, expected, seed: int = 1) -> None:
@@ -30,6 +33,20 @@ def check_component(make: Callable[[], StreamComponent], x, expected, seed: int 
     measured = timing.measure(links, source.beats, target.beats)
     design = Design(Path(), "unit", (), source, target, measured.interval, measured.latency)
     protocol_check(design, simulator("amaranth", core=make), x, expected, seed=seed)
+
+
+def emit_component(make: Callable[[], StreamComponent], folder: Path) -> Design:
+    """The Verilog of one component, below an AXI4-Stream top; of unknown interval and latency."""
+    header = "// A component by itself."
+    component, platform = make(), VerilogPlatform(header)
+    text = emit_module._rtlil(component, "unit_core", platform)
+    text = emit_module._write_verilog(emit_module._rename(text, "unit_core", "unit"))
+    modules = {**emit_module._split(text), **platform.leaves}
+    source, target = component.inputs[0], component.output
+    modules["unit"] = render_top("unit", "unit_core", source, target, header)
+    for name, body in modules.items():
+        (folder / f"{name}.v").write_text(body, encoding="utf-8")
+    return Design(folder, "unit", tuple(f"{name}.v" for name in modules), source, target, 0, 0)
 
 
 def check_network(

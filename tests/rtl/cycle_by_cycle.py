@@ -10,6 +10,7 @@ import itertools
 
 from hwgen.rtl.lib import timing
 from hwgen.rtl.lib.mac_timing import MacTiming
+from hwgen.rtl.lib.scan_timing import ScanTiming
 from hwgen.rtl.lib.window import WindowTiming
 
 __all__ = ["measure", "stepped"]
@@ -126,11 +127,11 @@ class Window:
 class Mac:
     """The states of :class:`hwgen.rtl.lib.mac_array.MacArray`, by their names there."""
 
-    def __init__(self, folding):
+    def __init__(self, folding, stages):
         self.folding = folding
         self.depth = self.limit = folding.rows * folding.row_beats
         self.ahead = self.at = 0
-        self.last = [False] * folding.stages
+        self.last = [False] * stages
         self.o_valid, self.enable = False, True
         self.needs = self._needs()
 
@@ -180,10 +181,51 @@ class Mac:
         self.ahead = ahead
 
 
+class Scan:
+    """The states of :class:`hwgen.rtl.lib.scan_array.ScanArray`, by their names there."""
+
+    def __init__(self, clocks, frame_beats, stages):
+        self.clocks, self.frame_beats = clocks, frame_beats
+        self.ahead = self.turn = self.at = 0
+        self.last = [False] * stages
+        self.o_valid = self.read_on = False
+        self.enable = True
+
+    def valid(self, i_valid):
+        return [self.o_valid]
+
+    def ready(self, i_valid, o_ready):
+        self.enable = not (self.last[-1] and self.o_valid and not o_ready[0])
+        return [self.ahead < 2 * self.frame_beats]
+
+    def step(self, taken, given):
+        if given[0]:
+            self.o_valid = False
+        ahead = self.ahead + taken[0]
+        if self.enable:
+            if self.last[-1]:
+                self.o_valid = True
+            last = False
+            if self.read_on:
+                self.read_on = False
+                ahead -= self.frame_beats
+            elif self.ahead >= self.frame_beats:
+                self.at += 1
+                last = self.at == self.clocks[self.turn]
+                if last:
+                    self.at, self.turn = 0, self.turn + 1
+                    self.read_on = self.turn == len(self.clocks)
+                    self.turn %= len(self.clocks)
+            self.last = [last, *self.last[:-1]]
+        self.ahead = ahead
+
+
 def stepped(model: timing.Timing, outputs: int = 1, inputs: int = 1):
     """The reference of a (fresh) timing model."""
     if isinstance(model, MacTiming):
-        return Mac(model.folding)
+        return Mac(model.folding, model.stages)
+    if isinstance(model, ScanTiming):
+        return Scan(model.clocks, model.frame_beats, model.stages)
     if isinstance(model, WindowTiming):
         return Window(model.takes, model.emits)
     return {

@@ -18,6 +18,7 @@ from hwgen.ops.flatten import Flatten
 from hwgen.ops.lib.linear import divisors
 from hwgen.ops.max_pool2d import MaxPool2d
 from hwgen.ops.requantize import Requantize
+from tests.ops.draw import draw_weights
 
 __all__ = ["networks", "random_network", "random_schedules", "samples"]
 
@@ -114,7 +115,10 @@ def random_network(rng: np.random.Generator) -> Graph:
     if len(kind.shape) == 1:
         for _ in range(rng.integers(1, 3)):
             outputs = int(rng.integers(1, 9))
-            op = Dense(_code(rng, (outputs, kind.size)), Constant(rng.integers(-50, 50, outputs)))
+            shape = (outputs, kind.size)
+            masked = rng.integers(4) == 0
+            code = draw_weights(rng, shape, "lfsr_masked") if masked else _code(rng, shape)
+            op = Dense(code, Constant(rng.integers(-50, 50, outputs)))
             x = _rescale(rng, builder, builder.add(op, x), Type.of((outputs,), 0, 1))
             kind = Type.of((outputs,), 0, 1)
         if rng.integers(2):

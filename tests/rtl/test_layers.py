@@ -75,6 +75,8 @@ def test_multipliers_are_busy(graph) -> None:
         if schedule.form == "folded" and isinstance(node.op, Dense):
             # Every multiplier in every cycle.
             assert schedule.multipliers * interval == cost.multiplications
+        elif schedule.form == "serial":
+            assert schedule.pe * interval == cost.multiplications
         elif schedule.form == "folded":
             beats = x.size // (schedule.simd * schedule.parallel)
             if cost.multiplications >= schedule.multipliers * beats:

@@ -39,6 +39,10 @@ class Binary(WeightCode):
     def storage_bits(self) -> int:
         return self.values.array.size
 
+    @property
+    def field_bits(self) -> int:
+        return 1
+
     def decode(self) -> np.ndarray:
         return self.values.array
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ...ir.code import WeightCode, register_code
 from ...ir.constant import Constant
 from ..lib import lfsr
 from ..lib.masked import Masked
+from ..lib.scan import scan_clocks
 
 __all__ = ["LfsrMasked"]
 
@@ -39,6 +41,8 @@ class LfsrMasked(Masked):
         State for input 0, shape (outputs,): different numbers in ``1..2^width - 1``.
     """
 
+    forms: ClassVar[tuple[str, ...]] = ("serial", "scan")
+
     kept: WeightCode
     row: tuple[int, ...]
     width: int
@@ -57,6 +61,9 @@ class LfsrMasked(Masked):
 
     def mask(self) -> np.ndarray:
         return _mask(self.inputs, self.seeds, self.width, self.taps, self.leap, self.threshold)
+
+    def scan_clocks(self, window: int) -> np.ndarray:
+        return _scan_clocks(self, window)
 
     def verify_mask(self) -> None:
         lfsr.verify_register(self.width, self.taps, self.leap)
@@ -81,3 +88,10 @@ def _mask(
     drawn = lfsr.mask(inputs, seeds.array, width, taps, leap, threshold)
     drawn.setflags(write=False)
     return drawn
+
+
+@lru_cache(maxsize=64)
+def _scan_clocks(code: LfsrMasked, window: int) -> np.ndarray:
+    clocks = scan_clocks(code.mask(), window)
+    clocks.setflags(write=False)
+    return clocks

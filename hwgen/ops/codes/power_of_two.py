@@ -51,6 +51,10 @@ class PowerOfTwo(WeightCode):
     def storage_bits(self) -> int:
         return self.values.array.size * self.bits
 
+    @property
+    def field_bits(self) -> int:
+        return self.bits
+
     def decode(self) -> np.ndarray:
         return self.values.array
 

@@ -58,6 +58,10 @@ class Masked(WeightCode):
     def element(self) -> Int:
         return self.kept.element
 
+    @property
+    def field_bits(self) -> int:
+        return max(2, self.kept.field_bits)  # with a zero
+
     def decode(self) -> np.ndarray:
         return _decoded(self)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from amaranth import Signal, signed, unsigned
@@ -12,6 +13,10 @@ from ...errors import Unsupported
 from ...ir.code import WeightCode
 from ...ir.types import Int
 from ..lib.area import Area
+from ..lib.weight_source import StoredWeights, WeightSource
+
+if TYPE_CHECKING:
+    from ..lib.mac_array import Folding
 
 __all__ = ["WeightLane", "implements", "weight_lane"]
 
@@ -21,6 +26,8 @@ class WeightLane:
 
     Attributes
     ----------
+    code
+        The weights.
     bits
         Bits of one weight in a ROM.
     """
@@ -28,7 +35,7 @@ class WeightLane:
     bits: int
 
     def __init__(self, code: WeightCode) -> None:
-        raise NotImplementedError
+        self.code = code
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Decoded weights to unsigned ROM fields, elementwise."""
@@ -46,6 +53,14 @@ class WeightLane:
     def area(self, pixel: Int) -> Area:
         """What a product takes: by default a table a bit."""
         return Area(lut=self.product_width(pixel))
+
+    def padded(self) -> WeightLane:
+        """The lane of the same weights and zero."""
+        return self
+
+    def source(self, folding: Folding) -> WeightSource:
+        """Where a folded array takes its weights from."""
+        return StoredWeights(self, folding.arrange(self.code.decode()))
 
 
 _LANES: dict[type[WeightCode], type[WeightLane]] = {}

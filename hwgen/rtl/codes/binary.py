@@ -5,7 +5,8 @@ from __future__ import annotations
 from amaranth import Mux
 
 from ...ops.codes.binary import Binary
-from . import WeightLane, implements
+from ...ops.codes.ternary import Ternary
+from . import WeightLane, implements, weight_lane
 
 __all__ = ["BinaryLane"]
 
@@ -16,11 +17,11 @@ class BinaryLane(WeightLane):
 
     bits = 1
 
-    def __init__(self, code: Binary) -> None:
-        pass
-
     def encode(self, values):
         return (values < 0).astype(values.dtype)
 
     def product(self, pixel, field):
         return Mux(field, -pixel, pixel)
+
+    def padded(self):
+        return weight_lane(Ternary(self.code.values))

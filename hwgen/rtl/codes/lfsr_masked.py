@@ -1,22 +1,20 @@
-"""Weights under a shift register's mask in a folded array: zeros are stored."""
+"""Weights under a shift register's mask: zeros are stored, or the mask is drawn in hardware."""
 
 from __future__ import annotations
 
 from ...ops.codes.lfsr_masked import LfsrMasked
-from . import WeightLane, implements
+from ..lib.serial_weights import SerialWeights
+from ..lib.zero_filled import ZeroFilledLane
+from . import implements
 
 __all__ = ["LfsrMaskedLane"]
 
 
 @implements(LfsrMasked)
-class LfsrMaskedLane(WeightLane):
-    """Two's complement fields and a multiplier, as of uniform weights."""
+class LfsrMaskedLane(ZeroFilledLane):
+    """Fields and product of the kept weights; with a zero if the array is not a serial one."""
 
-    def __init__(self, code: LfsrMasked) -> None:
-        self.bits = code.element.width
-
-    def encode(self, values):
-        return values & ((1 << self.bits) - 1)
-
-    def product(self, pixel, field):
-        return pixel * field.as_signed()
+    def source(self, folding):
+        if folding.schedule.form == "serial":
+            return SerialWeights(self.code, self.kept, folding.schedule.pe)
+        return super().source(folding)

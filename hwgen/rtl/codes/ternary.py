@@ -16,9 +16,6 @@ class TernaryLane(WeightLane):
 
     bits = 2
 
-    def __init__(self, code: Ternary) -> None:
-        pass
-
     def encode(self, values):
         return values & 3
 

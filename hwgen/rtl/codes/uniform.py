@@ -14,6 +14,7 @@ class UniformLane(WeightLane):
     """Two's complement fields and a multiplier."""
 
     def __init__(self, code: Uniform) -> None:
+        super().__init__(code)
         self.bits = code.bits
 
     def encode(self, values):

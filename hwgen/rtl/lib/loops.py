@@ -49,13 +49,15 @@ class LoopNest:
 
     Attributes
     ----------
+    loops
+        The levels.
     ends
         By level: 1 when the level and all within it are in their last turn.
     """
 
     def __init__(self, m: Module, loops: list[Loop], advance) -> None:
         self._m = m
-        self._loops = loops
+        self.loops = loops
         self._advance = advance
         self.ends: dict[str, Signal] = {}
         self._moves: dict[str, Signal] = {}  # the level steps next: all within it are at their end
@@ -81,7 +83,7 @@ class LoopNest:
     @property
     def done(self):
         """1 when the whole nest is in its last step."""
-        return self.ends[self._loops[0].name]
+        return self.ends[self.loops[0].name]
 
     def affine(
         self,
@@ -106,7 +108,7 @@ class LoopNest:
         m = self._m
         back = 0  # what the levels within have added when they end
         deltas = []  # innermost first: (level, change when this level steps)
-        for loop in reversed(self._loops):
+        for loop in reversed(self.loops):
             stride = strides.get(loop.name, 0)
             if loop.turns > 1:
                 deltas.append((loop.name, stride - back))

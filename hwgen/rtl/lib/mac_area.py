@@ -20,7 +20,7 @@ __all__ = ["mac_area"]
 
 def mac_area(
     folding: Folding,
-    codes: np.ndarray,
+    weights: Area,
     bias: np.ndarray,
     lane: Area,
     product: int,
@@ -32,8 +32,8 @@ def mac_area(
 
     Parameters
     ----------
-    codes
-        ROM fields of all weights, bits (words, parallel x pe x simd x bits).
+    weights
+        Where they come from.
     bias
         Integers of shape (words, parallel x pe).
     lane
@@ -53,9 +53,7 @@ def mac_area(
     if any(f.window.padding):
         total += Area(lut=pixels)  # zeros outside the image
     total += area.control(_control_bits(f, depth))
-    if len(codes) > 1:
-        total += area.rom(codes)
-    total += lane * (lanes * s.simd) + area.registers(lanes * s.simd * product)
+    total += weights + lane * (lanes * s.simd) + area.registers(lanes * s.simd * product)
     total += _tree(s.simd, product, levels) * lanes
     total += Area(lut=target.width, carry=area.carry_chain(target.width)) * lanes  # accumulators
     total += area.registers(2 * target.width * lanes)

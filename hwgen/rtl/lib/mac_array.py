@@ -23,6 +23,7 @@ from ...ir.schedule import Schedule
 from ...ops.lib.window import Window
 from ..codes import weight_lane
 from ..design import StreamShape
+from .accumulators import accumulate
 from .component import StreamComponent
 from .loops import Loop, LoopNest, wrapped
 from .mac_area import mac_area
@@ -189,24 +190,21 @@ class MacArray(StreamComponent):
         target: StreamShape,
     ) -> None:
         self._folding = folding
-        self._lane = weight_lane(weights)
-        self._weights = folding.arrange(weights.decode())
+        self._source = weight_lane(weights).source(folding)
         self._bias = folding.arrange_bias(bias)
         super().__init__((source,), target)
 
     def timing(self):
-        return [MacTiming(self._folding)]
+        return [MacTiming(self._folding, self._source.delay)]
 
     def area(self):
-        lane, source = self._lane, self.inputs[0].element
-        codes = lane.encode(self._weights).reshape(len(self._weights), -1, 1)
-        bits = (codes >> np.arange(lane.bits)) & 1
+        source = self.inputs[0].element
         return mac_area(
             self._folding,
-            bits.reshape(len(bits), -1),
+            self._source.area(),
             self._bias.reshape(len(self._bias), -1),
-            lane.area(source),
-            lane.product_width(source),
+            self._source.product_area(source),
+            self._source.product_width(source),
             source,
             self.output.element,
             _LEVELS_PER_STAGE,
@@ -263,7 +261,7 @@ class MacArray(StreamComponent):
         self._move_limit(m, nest, step, limit, depth)
 
         # Flags that travel along with the data.
-        stages = f.stages
+        stages = f.stages + self._source.delay
         first = Signal(init=1)
         with m.If(step):
             m.d.sync += first.eq(nest.ends["kernel_row"])
@@ -281,7 +279,12 @@ class MacArray(StreamComponent):
 
         pixels = Signal.like(self.i.payload, name="pixels")
         m.d.comb += pixels.as_value().eq(Mux(inside_q, read.data, 0))
-        words = self._weight_words(m, nest, enable)
+        for k in range(self._source.delay):
+            held = Signal.like(pixels, name=f"pixels_q{k}", reset_less=True)
+            with m.If(enable):
+                m.d.sync += held.eq(pixels)
+            pixels = held
+        words = self._source.fields(m, nest, step, enable)
         sums = [
             self._multiply(
                 m, enable, [pixels[p * s.simd + k] for k in range(s.simd)], words[p][o], f"{p}_{o}"
@@ -290,30 +293,8 @@ class MacArray(StreamComponent):
             for o in range(s.pe)
         ]
 
-        # Accumulators, and the output register behind them.
-        finished = Signal()
-        m.d.comb += [
-            finished.eq(valid_q[-1] & last_q[-1]),
-            enable.eq(~(finished & self.o.valid & ~self.o.ready)),
-        ]
-        with m.If(enable & finished):
-            m.d.sync += self.o.valid.eq(1)
-        with m.Elif(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        offsets = self._offsets(m, enable & finished)
-        for lane, total in enumerate(sums):
-            shape = signed(self.output.width)
-            accumulator = Signal(shape, name=f"accumulator{lane}", reset_less=True)
-            following = Signal(shape, name=f"following{lane}")
-            result = Signal(shape, name=f"result{lane}", reset_less=True)
-            m.d.comb += [
-                following.eq(Mux(first_q[-1], offsets[lane], accumulator) + total),
-                self.o.payload[lane].eq(result),
-            ]
-            with m.If(enable & valid_q[-1]):
-                m.d.sync += accumulator.eq(following)
-            with m.If(enable & finished):
-                m.d.sync += result.eq(following)
+        bias = self._bias.reshape(len(self._bias), -1)
+        accumulate(m, self.o, sums, bias, enable, valid_q[-1], first_q[-1], last_q[-1])
         return m
 
     def _inside(self, m: Module, nest: LoopNest):
@@ -350,41 +331,11 @@ class MacArray(StreamComponent):
             with m.Elif(top + stride > 0):
                 m.d.sync += limit.eq(limit + partial * f.row_beats)
 
-    def _weight_words(self, m: Module, nest: LoopNest, enable) -> list[list[list]]:
-        """Weight fields of the current step, one cycle late: [parallel][pe][simd]."""
-        f, s, lane = self._folding, self._folding.schedule, self._lane
-        count = s.parallel * s.pe * s.simd
-        codes = lane.encode(self._weights).reshape(len(self._weights), count)
-        contents = [
-            sum(int(code) << (k * lane.bits) for k, code in enumerate(row)) for row in codes
-        ]
-        if len(contents) == 1:
-            word = Const(contents[0], count * lane.bits)
-        else:
-            m.submodules.weight_rom = rom = Memory(
-                shape=count * lane.bits, depth=len(contents), init=contents
-            )
-            weight = rom.read_port()
-            loops = f.loops[2:]
-            strides, size = {}, 1
-            for loop in reversed(loops):
-                strides[loop.name] = size
-                size *= loop.turns
-            m.d.comb += [
-                weight.addr.eq(nest.affine("weight_address", strides)),
-                weight.en.eq(enable),
-            ]
-            word = weight.data
-        fields = iter(word.word_select(k, lane.bits) for k in range(count))
-        return [
-            [[next(fields) for _ in range(s.simd)] for _ in range(s.pe)] for _ in range(s.parallel)
-        ]
-
     def _multiply(self, m: Module, enable, pixels: list, weights: list, name: str):
         """Products and their sum, registered; the last stage's wire."""
         terms = []
         for k, (pixel, weight) in enumerate(zip(pixels, weights, strict=True)):
-            value = self._lane.product(pixel, weight)
+            value = self._source.product(pixel, weight)
             product = Signal(value.shape(), name=f"product_{name}_{k}", reset_less=True)
             with m.If(enable):
                 m.d.sync += product.eq(value)
@@ -407,23 +358,3 @@ class MacArray(StreamComponent):
                 following.append(total)
             terms = following
         return terms[0]
-
-    def _offsets(self, m: Module, advance) -> list:
-        """The bias of every lane for the accumulation that ends now."""
-        width = self.output.width
-        bias = self._bias.reshape(len(self._bias), -1)
-        if len(bias) == 1:
-            return [Const(int(value), signed(width)) for value in bias[0]]
-        mask = (1 << width) - 1
-        contents = [
-            sum((int(value) & mask) << (k * width) for k, value in enumerate(row)) for row in bias
-        ]
-        m.submodules.bias_rom = rom = Memory(
-            shape=width * bias.shape[1], depth=len(bias), init=contents
-        )
-        bias_of_lanes = rom.read_port(domain="comb")
-        index = Signal(range(len(bias)), name="bias_index")
-        with m.If(advance):
-            m.d.sync += index.eq(wrapped(index, len(bias)))
-        m.d.comb += bias_of_lanes.addr.eq(index)
-        return [bias_of_lanes.data.word_select(k, width).as_signed() for k in range(bias.shape[1])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,26 +12,56 @@ from .timing import GAVE, TOOK, Timing
 if TYPE_CHECKING:
     from .mac_array import Folding
 
-__all__ = ["MacTiming"]
+__all__ = ["Event", "MacTiming", "StepTiming"]
 
 _NONE = -1
 
 
-class MacTiming(Timing):
-    """See :class:`hwgen.rtl.lib.mac_array.MacArray`.
+class Event(NamedTuple):
+    """A step that matters to the neighbours.
 
-    The array makes one step a cycle. Only some steps matter to its neighbours: those that are the
-    first to read a beat, those that end an accumulation, and those that free rows of the line
-    buffer. What lies between them is passed over.
+    Attributes
+    ----------
+    gap
+        Steps since the event before.
+    need
+        Index in the frame of the beat that is read for the first time, or -1.
+    ends
+        Whether an accumulation ends.
+    limit
+        Number of beats that may have been taken from then on, counted from the frame's first, or
+        -1 if that does not change.
+    """
+
+    gap: int
+    need: int
+    ends: bool
+    limit: int
+
+
+class StepTiming(Timing):
+    """An array that makes one step a cycle, the same steps for every frame.
+
+    Only some steps matter to its neighbours: those that are the first to read a beat, those that
+    end an accumulation, and those that free a part of the input's memory. What lies between them
+    is passed over.
 
     While a finished result waits for the output register, the whole array stands still; ``_holds``
     are those times, as (first cycle, first cycle in which it moves again).
+
+    Parameters
+    ----------
+    stages
+        Registers between the read of a beat and the accumulator.
+    frame_beats
+        Beats of a frame.
+    depth
+        Beats that the input's memory holds.
     """
 
-    def __init__(self, folding: Folding) -> None:
-        self.folding = folding
-        self._stages, self._frame_beats = folding.stages, folding.frame_beats
-        self._events: list[tuple[int, int, bool, int]] | None = None
+    def __init__(self, stages: int, frame_beats: int, depth: int) -> None:
+        self._stages, self._frame_beats = stages, frame_beats
+        self._events: list[Event] | None = None
         self._at = 0
         self._base = 0  # index of the frame's first beat since reset
         self._previous = -1  # cycle of the last event's step
@@ -40,7 +70,7 @@ class MacTiming(Timing):
         self._taken: deque[int] = deque()
         self._first = 0
         self._count = 0
-        self._limit, self._limit_from = folding.rows * folding.row_beats, 0
+        self._limit, self._limit_from = depth, 0
         self._limits: deque[tuple[int, int]] = deque()
         # Accumulations on their way to the output, by the cycle if the array never stood still.
         self._flight: deque[int] = deque()
@@ -48,9 +78,13 @@ class MacTiming(Timing):
         self._held_ever = 0
         self._given = False
 
+    def events(self) -> list[Event]:
+        """The steps of a frame that matter, in their order."""
+        raise NotImplementedError
+
     def run(self):
         if self._events is None:
-            self._events = _events(self.folding)
+            self._events = self.events()
         (source,), (sink,) = self.sources, self.sinks
         moved = 0
         while True:
@@ -137,15 +171,19 @@ class MacTiming(Timing):
         return moved
 
 
-def _events(folding: Folding) -> list[tuple[int, int, bool, int]]:
-    """The steps of a frame that matter to the neighbours.
+class MacTiming(StepTiming):
+    """See :class:`hwgen.rtl.lib.mac_array.MacArray`."""
 
-    Returns
-    -------
-    Tuples of: steps since the event before; index of the beat that is read for the first time, or
-    -1; whether an accumulation ends; number of beats that may have been taken from then on,
-    counted from the frame's first, or -1 if that does not change.
-    """
+    def __init__(self, folding: Folding, delay: int = 0) -> None:
+        self.folding = folding
+        self.stages = folding.stages + delay
+        super().__init__(self.stages, folding.frame_beats, folding.rows * folding.row_beats)
+
+    def events(self) -> list[Event]:
+        return _events(self.folding)
+
+
+def _events(folding: Folding) -> list[Event]:
     f, w = folding, folding.window
     turns = {loop.name: loop.turns for loop in f.loops}
     neurons = turns["neuron"]
@@ -174,8 +212,7 @@ def _events(folding: Folding) -> list[tuple[int, int, bool, int]]:
     # As steps of the whole nest: those of the other outputs lie between two groups.
     real = steps + steps // f.sums * f.sums * (neurons - 1)
     total = len(needs) * neurons
-    ends = np.arange(f.sums - 1, total, f.sums)
-    when = np.union1d(real[new], ends)
+    when = np.union1d(real[new], np.arange(f.sums - 1, total, f.sums))
 
     read = dict(zip(real[new].tolist(), needs[new].tolist(), strict=True))
     row_steps = total // w.out_height
@@ -188,6 +225,7 @@ def _events(folding: Folding) -> list[tuple[int, int, bool, int]]:
         elif (step + 1) % row_steps == 0:
             top = (step + 1) // row_steps * w.stride[0] - w.padding[0]
             limit = depth + max(0, top) * f.row_beats
-        events.append((step - previous, read.get(step, _NONE), (step + 1) % f.sums == 0, limit))
+        ends = (step + 1) % f.sums == 0
+        events.append(Event(step - previous, read.get(step, _NONE), ends, limit))
         previous = step
     return events
