@@ -118,7 +118,7 @@ class LoopNest:
         else:
             if restart:
                 raise ValueError("a value that drifts from run to run needs a modulo")
-            width = affine_bounds(self._loops, strides, start).width
+            width = affine_bounds(self.loops, strides, start).width
             value = Signal(signed(width), name=name, init=start)
         change = Signal.like(value, name=f"{name}_change", init=0)
 
