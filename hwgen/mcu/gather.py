@@ -1,8 +1,12 @@
-"""Sparse layers as the micro-kernels of ``hwgen_gather.h`` compute them: kept weights and distances."""
+"""Sparse layers: kept weights alone, with lists or with bitmaps of where they are.
+
+Lists are for the micro-kernels of ``hwgen_gather.h``, bitmaps for that of ``hwgen_bitmap.h``.
+"""
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
@@ -14,7 +18,17 @@ from .storage import INT32, CType
 from .target import Target
 from .weights import Kept, StoredWeights
 
-__all__ = ["add_gather", "gather_channels", "gather_cycles", "gather_rows", "is_gathered"]
+__all__ = [
+    "Form",
+    "add_gather",
+    "bitmap_rows",
+    "gather_channels",
+    "gather_cycles",
+    "gather_rows",
+    "sparse_form",
+]
+
+Form = Literal["zeros", "list", "bitmap"]
 
 FARTHEST = 255  # from a kept weight to the next one: a byte
 LONGEST = 1 << 16  # of a row, with what lies between rows of a window: positions are halfwords
@@ -74,6 +88,26 @@ def _stops(at: np.ndarray) -> np.ndarray:
     return np.sort(np.concatenate([at, *between])) if between else at
 
 
+def bitmap_rows(matrix: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Kept weights behind a bit for every weight, as the micro-kernel of ``hwgen_bitmap.h`` reads them.
+
+    Parameters
+    ----------
+    matrix, mask
+        As for :func:`gather_rows`.
+
+    Returns
+    -------
+    uint8 array of shape (rows, bytes of the longest row): 16 bits a halfword, low byte first, the
+    first weight in the lowest bit, then the kept weights.
+    """
+    bits = np.packbits(np.pad(mask, ((0, 0), (0, -mask.shape[1] % 16))), axis=1, bitorder="little")
+    kept = [(row[where] & 0xFF).astype(np.uint8) for row, where in zip(matrix, mask, strict=True)]
+    longest = max(map(len, kept))
+    weights = np.array([np.pad(row, (0, longest - len(row))) for row in kept])
+    return np.concatenate([bits, weights], axis=1)
+
+
 def gather_cycles(kept: Kept) -> int:
     """Of the micro-kernels on a DSP core, for all rows."""
     channels = gather_channels(kept.share)
@@ -88,27 +122,45 @@ def gather_bytes(kept: Kept) -> int:
     return len(counts) * (4 + -(-int(counts.max()) // STEP) * STEP * (channels + 1))
 
 
-def is_gathered(stored: StoredWeights, target: Target, dense_cycles: float = DENSE_CYCLES) -> bool:
-    """Whether kept weights with their positions are better than all weights with the zeros.
+def bitmap_bytes(kept: Kept) -> int:
+    """Of all rows, each as long as the longest."""
+    rows, n = kept.mask.shape
+    return rows * (-(-n // 16) * 2 + int(kept.mask.sum(axis=1).max()))
 
-    ``dense_cycles`` is what a product takes on a DSP core with these. On DSP cores that are estimated cycles, elsewhere bytes: there a kept weight and a zero take
-    about as long as they take bytes.
+
+def sparse_form(stored: StoredWeights, target: Target, dense_cycles: float = DENSE_CYCLES) -> Form:
+    """How sparse weights are stored.
+
+    On DSP cores that is a question of time: a list if the cycles estimated for it are fewer than
+    those with the zeros between, of which ``dense_cycles`` are for a product. Elsewhere it is one
+    of bytes: a list if it is smaller than the weights with the zeros, since there it is faster
+    too; else a bitmap if that is smaller, though it takes more than twice as long.
     """
     kept = stored.kept
     if kept is None or stored.packing is None or kept.mask.shape[1] > LONGEST // 4:
-        return False
-    if target.isa == "plain":
-        return gather_bytes(kept) < stored.rows.size
-    return gather_cycles(kept) < kept.mask.size * dense_cycles
+        return "zeros"
+    if target.isa != "plain":
+        return "list" if gather_cycles(kept) < kept.mask.size * dense_cycles else "zeros"
+    size = stored.rows.size * stored.ctype.bytes
+    if gather_bytes(kept) < size:
+        return "list"
+    return "bitmap" if bitmap_bytes(kept) < size else "zeros"
 
 
 def add_gather(
-    function: Function, runs: np.ndarray, kept: Kept, bias: Constant, is_direct: bool
+    function: Function,
+    form: Form,
+    runs: np.ndarray,
+    kept: Kept,
+    bias: Constant,
+    is_direct: bool,
 ) -> Blocks:
-    """Add the kept weights of a layer and their positions.
+    """Add the kept weights of a layer and where they are.
 
     Parameters
     ----------
+    form
+        A list or a bitmap.
     runs
         All weights, of shape (output channels, rows of the window, length of a row).
     is_direct
@@ -121,19 +173,23 @@ def add_gather(
     matrix = np.pad(runs, padding).reshape(outputs, -1)
     mask = np.pad(kept.mask.reshape(runs.shape), padding).reshape(outputs, -1)
     column_bytes = -(-matrix.shape[1] // 4) * 4
-    channels = gather_channels(kept.share)
-    blocks = gather_rows(matrix, mask, channels)
+    if form == "list":
+        channels = gather_channels(kept.share)
+        blocks, steps = gather_rows(matrix, mask, channels), 0
+        function.micro_kernel = f"hwgen_gather_{data_kind(function)}"
+    else:
+        channels, blocks, steps = 1, bitmap_rows(matrix, mask), -(-mask.shape[1] // 16)
+        function.header = "hwgen_bitmap.h"
     symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), CType(8, False))
     count = int(kept.mask.sum())
     function.notes.append(
-        f"{count} of {kept.mask.size} weights are kept, {channels} channels a list of positions"
+        f"{count} of {kept.mask.size} weights are kept, a {form} of them for {channels} channels"
     )
-    function.micro_kernel = f"hwgen_gather_{data_kind(function)}"
     count = f"{e.channels} / {channels}" if e.is_tile else len(blocks)
     return Blocks(
-        function=function.micro_kernel,
+        function=function.micro_kernel or f"hwgen_bitmap_{data_kind(function)}",
         channels=channels,
-        steps=0,
+        steps=steps,
         column_bytes=column_bytes,
         run_bytes=length + padding[2][1],
         tail_bytes=0,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from hwgen.ir import Constant, Type
+from hwgen.ir import Constant, GraphBuilder, Type
+from hwgen.mcu.emit import emit
 from hwgen.mcu.linear import packing
 from hwgen.mcu.registry import find_storage
 from hwgen.mcu.stages import Value
 from hwgen.mcu.storage import INT32
 from hwgen.mcu.target import find_target
-from hwgen.mcu.weights import Packing, block_rows, block_step
+from hwgen.mcu.toolchain.host import run_on_host
+from hwgen.mcu.weights import NESTED_BITS, Packing, block_rows, block_step, nested_rows
+from hwgen.ops.codes.ternary import Ternary
 from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.dense import Dense
 
 
 def unpacked(blocks: np.ndarray, bits: int, channels: int) -> np.ndarray:
@@ -65,3 +71,74 @@ def test_long_rows_of_narrow_weights_are_left_to_loops():
             code = Uniform(Constant(np.full((1, inputs), weight)), 4)
             stored = find_storage(code, find_target("cv32e40p"))(code)
             assert packing(stored, x, INT32) == expected
+
+
+def unnested(blocks: np.ndarray, bits: int, channels: int) -> np.ndarray:
+    """The padded matrix of weights with several channels in a byte, read back as described."""
+    together, words = 8 // bits, channels * bits // 8
+    steps = blocks.shape[1] // (4 * words)
+    matrix = np.zeros((len(blocks) * channels, 4 * steps), dtype=np.int64)
+    for row in range(len(matrix)):
+        for k in range(4 * steps):
+            word = k // 4 * words + row % channels // together
+            left = int(blocks[row // channels, 4 * word + k % 4])
+            for _ in range(row % together + 1):  # fields from the lowest up
+                field = left & ((1 << bits) - 1)
+                if bits > 1:
+                    field -= (1 << bits) * (field >> (bits - 1))
+                left = (left - field) >> bits
+            matrix[row, k] = 1 - 2 * field if bits == 1 else field
+    return matrix
+
+
+@pytest.mark.parametrize("bits", NESTED_BITS)
+@pytest.mark.parametrize(("rows", "n", "channels"), [(8, 16, 8), (5, 17, 8), (17, 3, 16)])
+def test_every_weight_of_several_in_a_byte_lies_where_the_layout_says(bits, rows, n, channels):
+    most = max(1, (1 << (bits - 1)) - 1)
+    choices = [-1, 1] if bits == 1 else range(-most, most + 1)
+    matrix = np.random.default_rng(0).choice(choices, (rows, n))
+    matrix.flat[0], matrix.flat[-1] = -most, most
+    blocks = nested_rows(matrix, bits, channels)
+    found = unnested(blocks, bits, channels)
+    assert (found[:rows, :n] == matrix).all()
+    found[:rows, :n] = bits == 1
+    assert (found == (bits == 1)).all()
+    assert blocks.dtype == (np.uint8 if bits == 1 else np.int8)
+    assert blocks.size == -(-rows // channels) * channels * -(-n // 4) * bits // 2
+
+
+@pytest.mark.parametrize("bits", NESTED_BITS)
+def test_sums_of_bytes_fit_32_bits(bits):
+    """The worst bytes times the worst data, as often as a row of weights is long at most."""
+    most = max(1, (1 << (bits - 1)) - 1)
+    ends = [nested_rows(np.full((8, 4), w), bits, 8).astype(np.int64) for w in (-most, most)]
+    worst = max(int(np.abs(e).max()) for e in ends)
+    packing = Packing(bits, is_nested=True)
+    assert worst * 255 * packing.most < 1 << 31
+    assert worst * 255 * 2 * packing.most >= 1 << 31
+
+
+def test_no_field_is_ever_alone():
+    """Why -8 and -2 are left to words of one channel: their sums leave a byte."""
+    for bits, least in ((4, -8), (2, -2)):
+        with pytest.raises(ValueError, match="weights must be in"):
+            nested_rows(np.full((8, 4), least), bits, 8)
+    with pytest.raises(ValueError, match="channels a multiple"):
+        nested_rows(np.zeros((4, 4), dtype=np.int64), 1, 4)
+
+
+def test_a_wrong_byte_is_caught(tmp_path):
+    """One byte holds weights of four channels: these differ, and no others."""
+    weights = np.random.default_rng(0).integers(-1, 2, (8, 12))
+    b = GraphBuilder("ternary")
+    op = Dense(Ternary(Constant(weights)), Constant(np.zeros(8, int)))
+    graph = b.build(b.add(op, b.input(Type.of((12,), 1, 99))))
+    build = emit(graph, tmp_path)
+    source = build.folder / "ternary.c"
+    text = source.read_text()
+    head, number = re.search(r"(_weights\[\d+\]\[\d+\] = \{\s*\{\s*)(-?\d+)", text).groups()
+    source.write_text(text.replace(head + number, f"{head}{85 - abs(int(number))}"))
+    x = np.random.default_rng(1).integers(1, 100, (5, 12))
+    wrong = (run_on_host(build, x) != graph.run(x)).any(axis=0)
+    assert wrong[:4].any()
+    assert not wrong[4:].any()

@@ -150,8 +150,8 @@ def test_sanitizers_watch(small, tmp_path):
     build = emit(small, tmp_path)
     path = build.folder / "small.c"
     text = path.read_text()
-    assert text.count("for (int r = 0; r < 6; r++)") == 1
-    path.write_text(text.replace("for (int r = 0; r < 6; r++)", "for (int r = 0; r < 60; r++)"))
+    assert text.count("for (int i = 0; i < 144; i++)") == 1
+    path.write_text(text.replace("i < 144; i++", "i < 1440; i++"))
     with pytest.raises(RunFailed, match=r"(?s)stopped.*(overflow|out of bounds)"):
         run_on_host(build, samples(small, np.random.default_rng(0), 9), sanitize=True)
 

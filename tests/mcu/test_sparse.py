@@ -10,7 +10,7 @@ import pytest
 
 from hwgen.ir import Constant, Graph, GraphBuilder, Type
 from hwgen.mcu.emit import emit
-from hwgen.mcu.gather import gather_cycles, gather_rows, is_gathered
+from hwgen.mcu.gather import bitmap_rows, gather_cycles, gather_rows, sparse_form
 from hwgen.mcu.registry import find_storage
 from hwgen.mcu.target import find_target
 from hwgen.mcu.toolchain.host import run_many_on_host
@@ -21,7 +21,6 @@ from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.conv2d import Conv2d
 from hwgen.ops.dense import Dense
 from hwgen.ops.lib import lfsr
-from hwgen.ops.requantize import Requantize
 from hwgen.sim.riscv.models import run_many_on_core
 from tests.ops.harness import cut_anywhere
 
@@ -49,10 +48,8 @@ def layer(rng, code, signed: bool) -> Graph:
     lo, hi = (-128, 127) if signed else (0, 255)
     b = GraphBuilder("sparse")
     x = b.input(Type.of((code.shape[1],), lo, hi))
-    outputs = code.shape[0]
-    op = Dense(code, Constant(rng.integers(-(1 << 16), 1 << 16, outputs)))
-    act = Requantize(Constant(rng.integers(1 << 29, 1 << 30, outputs)), Constant(41), lo, hi)
-    return b.build(b.add(act, b.add(op, x)))
+    bias = Constant(rng.integers(-(1 << 16), 1 << 16, code.shape[0]))
+    return b.build(b.add(Dense(code, bias), x))
 
 
 def layers() -> list[Graph]:
@@ -66,6 +63,7 @@ def layers() -> list[Graph]:
         n_of_m(rng, 3, 1024, 256, 1),
         masked(rng, 37, 127, 0.1),
         masked(rng, 9, 100, 0.3),
+        masked(rng, 10, 70, 0.5),
     ]
     graphs = [layer(rng, code, bool(i % 2)) for i, code in enumerate(codes)]
     code = n_of_m(rng, 8, 3 * 3 * 8, 8, 4)
@@ -97,7 +95,8 @@ def test_on_this_machine(tmp_path, monkeypatch, target):
     cut_anywhere(monkeypatch)
     made = jobs(tmp_path, target)
     texts = [(build.folder / "sparse.c").read_text() for _, build, _ in made]
-    assert sum("hwgen_gather_" in text for text in texts) >= 7
+    assert sum("hwgen_gather_" in text for text in texts) >= 6
+    assert any("hwgen_bitmap_" in text for text in texts) == (target == "host")
     check(made, run_many_on_host([(build, x) for _, build, x in made], sanitize=True))
 
 
@@ -138,14 +137,18 @@ def test_every_kept_weight_lies_where_the_layout_says(rows, n, channels, density
     assert blocks.shape[1] % 4 == 0
 
 
-@pytest.mark.parametrize("byte", [0, 2, 4, 9], ids=["start", "steps", "distance", "weight"])
-def test_wrong_byte_is_caught(tmp_path, byte):
-    """One number of the first channel's weights is changed: a result differs."""
-    graph = layers()[0]
-    x = np.random.default_rng(0).integers(0, 256, (8, *graph.input_type.shape))
+@pytest.mark.parametrize(
+    ("form", "byte"), [("gather", 0), ("gather", 2), ("gather", 4), ("gather", 9), ("bitmap", 0)]
+)
+def test_wrong_byte_is_caught(tmp_path, form, byte):
+    """A start, a number of steps, a distance, a weight, bits of a map: a result differs."""
+    graph = layers()[0 if form == "gather" else 7]
+    kind = graph.input_type
+    x = np.random.default_rng(0).integers(kind.lo, kind.hi + 1, (8, *kind.shape))
     build = emit(graph, tmp_path, "rv32imc")
     source = build.folder / "sparse.c"
     text = source.read_text()
+    assert f"hwgen_{form}_" in text
     head, numbers = re.search(r"(_weights\[\d+\]\[\d+\] = \{\s*\{\s*)([\d,\s]+)", text).groups()
     values = numbers.split(",")
     values[byte] = f" {int(values[byte]) + 1}"
@@ -154,14 +157,32 @@ def test_wrong_byte_is_caught(tmp_path, byte):
     assert not np.array_equal(y, graph.run(x))
 
 
-def test_the_faster_form_is_taken_on_dsp_cores_and_the_smaller_one_elsewhere():
+def test_the_faster_form_is_taken_on_dsp_cores_and_the_smallest_elsewhere():
     rng = np.random.default_rng(0)
-    dsp, plain = find_target("cv32e40p"), find_target("rv32imc")
-    for density, on_dsp, elsewhere in ((0.1, True, True), (0.3, False, True), (0.7, False, False)):
+    forms = {0.05: ("list", "list"), 0.3: ("zeros", "list")}
+    forms |= {0.6: ("zeros", "bitmap"), 0.95: ("zeros", "zeros")}
+    for density, expected in forms.items():
         code = masked(rng, 64, 255, density)
-        stored = find_storage(code, dsp)(code)
-        assert is_gathered(stored, dsp) == on_dsp
-        assert is_gathered(stored, plain) == elsewhere
+        for target, form in zip(("cv32e40p", "rv32imc"), expected, strict=True):
+            machine = find_target(target)
+            assert sparse_form(find_storage(code, machine)(code), machine) == form
+
+
+def test_every_bit_and_weight_of_a_bitmap_lies_where_the_layout_says():
+    rng = np.random.default_rng(0)
+    mask = rng.random((5, 45)) < 0.4
+    matrix = rng.integers(-128, 128, mask.shape) * mask
+    rows = bitmap_rows(matrix, mask)
+    assert rows.shape[1] == 6 + mask.sum(axis=1).max()
+    found = np.zeros((5, 48), dtype=np.int64)
+    for row, block in zip(found, rows.tolist(), strict=True):
+        at = 6
+        for k in range(48):
+            if block[k // 16 * 2 + k % 16 // 8] >> k % 8 & 1:
+                row[k] = block[at] - 256 * (block[at] > 127)
+                at += 1
+    assert np.array_equal(found[:, :45], matrix)
+    assert not found[:, 45:].any()
 
 
 def test_positions_in_common_save_time():

@@ -2,7 +2,8 @@
 
 Data are bit planes: 32 inputs a word, a word for every bit of them. A word of weights and one of
 data make a word of products by a logical and, whose ones are counted. Four counts are packed into
-a word and added up by one instruction, which multiplies them with the places of their planes.
+a word and added up by one instruction, which multiplies them with minus twice the places of their
+planes: a bit that is set says -1 in the place of 1.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class Bits:
 
     @property
     def places(self) -> int:
-        """The places of a step's four words of data, in the bytes of a word."""
-        return sum((1 << (i % self.planes)) << (8 * i) for i in range(COUNTS))
+        """Minus twice the places of a step's four words of data, in the bytes of a word."""
+        return sum((-2 << (i % self.planes) & 0xFF) << (8 * i) for i in range(COUNTS))
 
     @property
     def assembly(self) -> Assembly:
@@ -67,7 +68,7 @@ class Bits:
             body += [dsp("pv.packlo.b", "t0", "t1", "t0"), dsp("pv.packhi.b", "t0", "t3", "t2")]
             if self.words == 1 and c + 1 < self.channels:
                 body += loads
-            body.append(dsp("pv.sdotup.b", f"a{c}", "t0", "places"))
+            body.append(dsp("pv.sdotsp.b", f"a{c}", "t0", "places"))
         return self._looped(body, COUNTS)
 
     @property
@@ -77,7 +78,7 @@ class Bits:
         for c in range(self.channels):
             t = f"t{c % 2}"
             body += [base(f"and [{t}], [{t}], [x0]"), dsp("p.cnt", t, t)]
-            body.append(base(f"add [a{c}], [a{c}], [{t}]"))
+            body.append(dsp("pv.sdotsp.b", f"a{c}", t, "places"))
             if c + 2 < self.channels:
                 body.append(dsp("p.lw", t, "4", "v"))
         return self._looped(body, 2)
@@ -97,7 +98,7 @@ class Bits:
         names += [f"x{i}" for i in range(COUNTS if temporaries == COUNTS else 1)]
         outputs += [Operand(n, "+&r" if n == "t0" else "=&r", n) for n in names]
         outputs += [Operand(name, "+&r", name) for name in ("v", "x")]
-        inputs = [Operand("places", "r", f"{self.places:#010x}u")] if temporaries == COUNTS else []
+        inputs = [Operand("places", "r", f"{self.places:#010x}u")]
         count = "steps" if temporaries == COUNTS else "rest"
         starts = {n: f"(uint32_t){count}" if n == "t0" else "" for n in names}
         return Assembly((), tuple(body), "t0", starts, tuple(outputs), tuple(inputs))

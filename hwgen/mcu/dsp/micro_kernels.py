@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..templates import TEMPLATES
+from ..templates import TEMPLATES, wrap_code
 from ..weights import Packing
 from .micro_assembly import REGISTERS, Assembly, assembly
 
@@ -103,4 +103,4 @@ def render_dot(dots: Iterable[Dot] = DOTS) -> str:
     """The text of ``hwgen_dot.h`` with the given micro-kernels."""
     text = TEMPLATES.get_template("dot.h.j2").render(dots=tuple(dots), registers=REGISTERS)
     text = re.sub(r" +\n", "\n", text)  # what macros leave at ends of lines and between them
-    return re.sub(r"\n{3,}", "\n\n", text)
+    return wrap_code(re.sub(r"\n{3,}", "\n\n", text))

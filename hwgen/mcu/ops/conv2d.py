@@ -6,7 +6,7 @@ from ...ops.conv2d import Conv2d
 from ..blocks import add_blocks
 from ..depthwise import add_depthwise
 from ..function import Function
-from ..gather import add_gather, gather_cycles, is_gathered
+from ..gather import add_gather, gather_cycles, sparse_form
 from ..linear import accumulator, geometry, packing, stored_weights
 from ..registry import renders
 from ..stages import Stage
@@ -37,9 +37,10 @@ def conv2d(stage: Stage, function: Function) -> dict[str, object]:
     }
     packed = packing(stored, x, work)
     is_pixel = window.kernel == window.stride == (1, 1) and not any(window.padding)
-    if packed and op.groups == 1 and is_gathered(stored, function.target, PIXELS[CHANNELS]):
+    form = sparse_form(stored, function.target, PIXELS[CHANNELS])
+    if packed and op.groups == 1 and form != "zeros":
         runs = op.weights.decode().reshape(outputs, height, width * depth)
-        blocks = add_gather(function, runs, stored.kept, op.bias, is_pixel)
+        blocks = add_gather(function, form, runs, stored.kept, op.bias, is_pixel)
         if not is_pixel:
             function.cut(cycles_per_pixel=180 + height * width * depth)
             function.scratch_bytes_a_core = blocks.column_bytes

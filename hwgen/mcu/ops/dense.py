@@ -6,7 +6,7 @@ from ...ops.dense import Dense
 from ..bit_planes import add_bits, plane_count
 from ..blocks import add_blocks
 from ..function import Function
-from ..gather import add_gather, gather_cycles, is_gathered
+from ..gather import add_gather, gather_cycles, sparse_form
 from ..linear import accumulator, packing, stored_weights
 from ..registry import renders
 from ..stages import Stage
@@ -37,8 +37,9 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
         function.cut(granule=channels, cycles_per_output=blocks.steps * (3 * planes + 1) + 10)
         values |= {"planes": planes, "lo": x.type.lo, "data": "scratch, ones"}
         return {**values, "blocks": blocks}
-    if packed and is_gathered(stored, function.target):
-        blocks = add_gather(function, matrix[:, None], stored.kept, op.bias, is_direct=True)
+    form = sparse_form(stored, function.target)
+    if packed and form != "zeros":
+        blocks = add_gather(function, form, matrix[:, None], stored.kept, op.bias, is_direct=True)
         cycles = gather_cycles(stored.kept) // outputs + 10
         function.cut(granule=blocks.channels, cycles_per_output=cycles)
         return {**values, "blocks": blocks}
