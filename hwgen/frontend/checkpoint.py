@@ -61,12 +61,22 @@ def save(model: nn.Module, path, example_shape=None, name: str | None = None) ->
         "format": FORMAT,
         "version": VERSION,
         "description": {**network.describe(), "name": name or path.stem},
-        "state": {key: value.detach().cpu() for key, value in network.state_dict().items()},
+        "state": {key: _narrow(value) for key, value in network.state_dict().items()},
     }
     content = io.BytesIO()
     torch.save(document, content)
     _write(path, content.getbuffer())
     return path
+
+
+def _narrow(value: torch.Tensor) -> torch.Tensor:
+    """The tensor, in one byte an element where that holds it; types come back when it is loaded."""
+    value = value.detach().cpu()
+    if value.is_floating_point() and value.numel() > 1:
+        small = value.clamp(-128, 127).to(torch.int8)
+        if torch.equal(small.to(value.dtype), value):
+            return small
+    return value
 
 
 def check_writable(path) -> None:

@@ -109,6 +109,10 @@ class WeightQuantizer:
         """The nearest matrix that can be deployed, or None where training needs no projection."""
         return None
 
+    def settled(self, weight: torch.Tensor) -> torch.Tensor:
+        """Weights that are deployed as ``weight`` is, the simplest ones."""
+        return weight
+
     def options(self) -> dict[str, object]:
         """The code's own keywords as plain data."""
         return {name: getattr(self, name) for name in _own(type(self))}

@@ -70,6 +70,9 @@ class Shadow(Scale, WeightQuantizer):
         self._initialize(weight, self.signs(shadow) != 0)
         return shadow
 
+    def settled(self, weight):
+        return self.signs(weight)
+
     def _initialize(self, weight: torch.Tensor, used: torch.Tensor) -> None:
         """The mean magnitude of the weights in use."""
         if isinstance(self.mode, float):

@@ -72,16 +72,14 @@ class Weighted(Layer):
         Whether there is a bias.
     norm
         A batch norm to fold, or None.
-    code
-        Name of the weight code.
+    code, options
+        Name of the weight code, and keywords of its own.
     bits
         Width of the weights; None for the code's default.
     per_channel
         One scale for every output channel instead of one for all.
     scale
         "learned", "power_of_two", or the scale itself.
-    options
-        Keywords of the code's own.
     """
 
     def __init__(
@@ -89,11 +87,10 @@ class Weighted(Layer):
     ) -> None:
         super().__init__()
         self.code = "binary" if (code, bits) == ("uniform", 1) else code
+        self.per_channel = per_channel = bool(per_channel)
         # The name is a part of every checkpoint.
-        self._scale = make_quantizer(
-            self.code, weight.shape, bits, bool(per_channel), scale, options
-        )
-        self.bits, self.per_channel = self._scale.bits, bool(per_channel)
+        self._scale = make_quantizer(self.code, weight.shape, bits, per_channel, scale, options)
+        self.bits = self._scale.bits
         fan_in = weight[0].numel()
         self.bias = (
             nn.Parameter(torch.empty(len(weight)).uniform_(-(fan_in**-0.5), fan_in**-0.5))
@@ -176,6 +173,11 @@ class Weighted(Layer):
         if projected is not None:
             back = np.argsort(order)
             self.weight.copy_(projected[:, back].reshape(self.weight.shape))
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """End the training: shadow weights become the deployed ones, and checkpoints small."""
+        self.weight.copy_(self._scale.settled(self.weight))
 
     def kept(self) -> torch.Tensor | None:
         """Booleans of the weights' shape, False where a mask drops one; None without a mask."""

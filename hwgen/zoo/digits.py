@@ -116,6 +116,9 @@ def train_mlp(
             generator = torch.Generator().manual_seed(SEED)
             several = torch.cat([augmented(x, generator) for _ in range(4)])
             say(str(q.recalibrate(model, several, check=held_out())))
+        for layer in model:
+            if isinstance(layer, q.Linear):
+                layer.settle()
         if dense is not None:
             torch.manual_seed(SEED)
             other = dense(model)

@@ -167,6 +167,23 @@ def test_float_weights_become_shadow_weights():
     assert float(linear.bias.detach().mean()) == 1.0
 
 
+@pytest.mark.parametrize("code", code_names())
+def test_settled_weights_are_deployed_alike_and_stored_small(code, tmp_path):
+    layers = q.InputQuantizer(4, scale=1.0, shape=(50,)), layer(50, 40, code=code, batch_norm=True)
+    model = nn.Sequential(*layers)
+    model.train()(torch.randint(-8, 8, (30, 50)).float())
+    model.eval()
+    graph = lower(model, name="m")
+    size = checkpoint.save(model, tmp_path / "m.pt").stat().st_size
+    model[1].settle()
+    path = checkpoint.save(model, tmp_path / "m.pt")
+    assert checkpoint.load(path) == graph
+    assert path.stat().st_size < size - 3 * 50 * 40 + 500 or code not in ("binary", "ternary")
+    loaded = checkpoint.load_network(path).layer("1").weight
+    assert loaded.dtype == torch.float32
+    assert torch.equal(loaded, model[1].weight)
+
+
 # Powers of two
 
 

@@ -26,6 +26,7 @@ NAMES = (
     "digits-pow2",
     "digits-ternary",
     "mnist-cnn",
+    "mnist-ternary",
 )
 needs_mnist = pytest.mark.skipif(not data.have_mnist(), reason="MNIST is not there (HWGEN_DATA)")
 ALL = [pytest.param(n, marks=needs_mnist) if n.startswith("mnist") else n for n in NAMES]
@@ -35,7 +36,7 @@ def test_names():
     assert zoo.names() == NAMES
     assert sum(zoo.checkpoint(name).stat().st_size for name in NAMES) < 1 << 20
     with pytest.raises(
-        InvalidInput, match=r"the zoo holds digits-cnn, digits-lfsr, .*, mnist-cnn, not"
+        InvalidInput, match=r"the zoo holds digits-cnn, digits-lfsr, .*, mnist-ternary, not"
     ):
         zoo.load("lenet")
 
@@ -83,9 +84,16 @@ def test_digits_lfsr_keeps_a_tenth_of_its_connections():
     assert dense_of(kept) == (64, 26, 26, 10)
 
 
-def test_digits_ternary_has_ternary_weights():
-    weights = weights_of("digits-ternary")
-    assert [w.shape for w in weights] == [(128, 64), (128, 128), (10, 128)]
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("digits-ternary", [(128, 64), (128, 128), (10, 128)]),
+        ("mnist-ternary", [(512, 784), (512, 512), (10, 512)]),
+    ],
+)
+def test_ternary_networks_have_ternary_weights(name, shapes):
+    weights = weights_of(name)
+    assert [w.shape for w in weights] == shapes
     assert all(w.name == "ternary" for w in weights)
 
 
