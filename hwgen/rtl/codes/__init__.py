@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import Unsupported
 from ...ir.code import WeightCode
+from ...ir.schedule import Schedule
 from ..lib.weight_source import StoredWeights, WeightSource
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class WeightLane:
     def padded(self) -> WeightLane:
         """The lane of the same weights and zero."""
         return self
+
+    def notes(self, schedule: Schedule) -> list[str]:
+        """Sentences: what an array stores, where that is not what the code does."""
+        return []
 
     def source(self, folding: Folding) -> WeightSource:
         """Where a folded array takes its weights from."""

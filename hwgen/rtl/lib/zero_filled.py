@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ...ops.lib.masked import Masked
 from ..codes import WeightLane, weight_lane
 
@@ -30,3 +32,6 @@ class ZeroFilledLane(WeightLane):
 
     def product(self, pixel, field):
         return self._filled.product(pixel, field)
+
+    def notes(self, schedule):
+        return [f"The zeros are stored, too: {math.prod(self.code.shape) * self.bits} bits."]
