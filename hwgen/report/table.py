@@ -131,6 +131,8 @@ def _cost(node: Node, graph: Graph, schedules: Mapping[str, Schedule]) -> Cost:
 def layer_table(graph: Graph, schedules: Mapping[str, Schedule], title: str) -> None:
     """One row a layer: op, shape, bits, schedule, cycles, multiplications, weight bits; then totals.
 
+    Below it, what else is to be said of how weights are stored.
+
     Schedule and cycles are those of hardware, and left out where there is none.
     """
     titles = ["layer", "op", "output", "bits", "products", "weight bits"]
@@ -159,6 +161,18 @@ def layer_table(graph: Graph, schedules: Mapping[str, Schedule], title: str) -> 
         add(row, schedules.get(node.name, "-"), cost.cycles)
     add(["total", "", "", "", total.multiplications, total.weight_bits], "", slowest)
     print_table(title, titles, rows)
+    for line in _weight_notes(graph):
+        print(line)
+
+
+def _weight_notes(graph: Graph) -> list[str]:
+    """How weights are stored, a line a layer: of layers where there is more to say than a number."""
+    lines = []
+    for node in graph.nodes:
+        weights = getattr(node.op, "weights", None)
+        if weights is not None and weights.notes():
+            lines.append(f"{node.layer or node.name}  {weights.name}: {'; '.join(weights.notes())}")
+    return lines
 
 
 def _shape(node: Node) -> str:

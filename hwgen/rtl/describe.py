@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..ir.graph import Graph
+from ..ir.op import Op
 from ..ir.schedule import Schedule
+from .codes import weight_lane
 from .lib.flow import Fork, Queue, Repack
 from .network import Network
 
@@ -48,6 +50,7 @@ def descriptions(
                 f"{node.where}, {schedules[node.name]}: {cycles} cycle{plural} a frame.",
                 *(f"Input {operand}." for operand in operands),
                 f"Output {node.type}.",
+                *_weight_notes(node.op, schedules[node.name]),
             ]
         )
     result = {}
@@ -60,3 +63,14 @@ def descriptions(
             first = known[owner].partition("\n")[0]
             result[module] = f"// Part ({part}) of {first}" if part else f"// {known[owner]}"
     return result
+
+
+def _weight_notes(op: Op, schedule: Schedule) -> list[str]:
+    """How the weights of a layer are stored, where there is more to say than their number."""
+    weights = getattr(op, "weights", None)
+    if weights is None or not weights.notes():
+        return []
+    notes = [f"Weights: {note}." for note in weights.notes()]
+    if schedule.form != "spatial":
+        notes += weight_lane(weights).notes(schedule)
+    return notes

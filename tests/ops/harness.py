@@ -150,14 +150,22 @@ def spread(schedules: Sequence[Schedule], count: int, start: int) -> list[Schedu
 
 
 def emit_hardware(tests: type[OpTests], folder: Path, count: int) -> list[Hardware]:
-    """Every corner case in one schedule; the first one and ``count`` drawn ones in two."""
+    """Every corner case in one schedule; the first one and ``count`` drawn ones in two.
+
+    Forms that only some weights allow are tried wherever they can be.
+    """
     found = []
     for at, case in enumerate(drawn(tests, count)):
         graph = case.graph()
         nodes = [node for node in graph.nodes if node.op.name != "input"]
         choices = [node.op.schedules(*graph.operands(node)) for node in nodes]
         several = 1 if 0 < at < len(tests.corners) else 2
-        for picks in zip(*(spread(c, several, at) for c in choices), strict=False):
+        several_of = [spread(c, several, at) for c in choices]
+        if len(choices) == 1:
+            for form in ("serial", "scan"):
+                of_form = [s for s in choices[0] if s.form == form and s not in several_of[0]]
+                several_of[0] += spread(of_form, 1, at)
+        for picks in zip(*several_of, strict=False):
             schedules = {node.name: pick for node, pick in zip(nodes, picks, strict=True)}
             design = emit_verilog(graph, schedules, folder / str(len(found)))
             found.append(Hardware(case, graph, schedules, design))

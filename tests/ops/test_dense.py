@@ -6,9 +6,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from hwgen.ir import Constant, Type
+from hwgen.ops.codes.basis import Basis
 from hwgen.ops.codes.binary import Binary
+from hwgen.ops.codes.lfsr_masked import LfsrMasked
 from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.dense import Dense
+from hwgen.ops.lib import lfsr
 from tests.ops import draw as d
 from tests.ops.harness import Case, OpTests
 
@@ -18,6 +21,18 @@ def cases(draw) -> Case:
     x = draw(d.vectors())
     outputs = draw(st.integers(1, 12))
     return Case(Dense(draw(d.weights((outputs, x.size))), draw(d.biases(outputs))), x)
+
+
+def masked(inputs: int, outputs: int, code, values) -> Case:
+    rng = np.random.default_rng(inputs)
+    width = lfsr.default_width(inputs, outputs)
+    taps, leap = lfsr.TAPS[width], lfsr.default_leap(width)
+    seeds, limit = lfsr.golden_seeds(outputs, width, taps), lfsr.threshold(0.5, width)
+    kept = lfsr.mask(inputs, seeds, width, taps, leap, limit).sum()
+    weights = code(Constant(values(rng, int(kept))))
+    mask = LfsrMasked(weights, (inputs,), width, taps, leap, limit, Constant(seeds))
+    bias = Constant(rng.integers(-99, 99, outputs))
+    return Case(Dense(mask, bias), Type.of((inputs,), -8, 7))
 
 
 class TestDense(OpTests):
@@ -39,6 +54,23 @@ class TestDense(OpTests):
         # Equal rows, as a sharing of sub-expressions finds them.
         Case(
             Dense(Uniform(Constant([[5, -3, 7, 1]] * 4), 4), Constant([1, 2, 3, 4])),
+            Type.of((4,), -8, 7),
+        ),
+        # Masked by a shift register: signs, and uniform weights.
+        masked(5, 4, Binary, lambda rng, n: rng.choice([-1, 1], n)),
+        masked(12, 6, lambda w: Uniform(w, 5), lambda rng, n: rng.integers(-16, 16, n)),
+        # Rebuilt from a basis.
+        Case(
+            Dense(
+                Basis(
+                    Constant([[[1, -64], [0, 2]], [[4, 4], [-1, 0]], [[0, 0], [32, 16]]]),
+                    Constant([[[-128, 127], [7, -9]], [[5, 77], [1, 0]]]),
+                    2,
+                    3,
+                    (4,),
+                ),
+                Constant([9, 0, -9]),
+            ),
             Type.of((4,), -8, 7),
         ),
     )

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from hwgen.errors import HwgenError
+from hwgen.errors import HwgenError, InvalidInput
 from hwgen.ir import Constant, Graph, Int, Schedule, Type
 from hwgen.ops.codes.binary import Binary
 from hwgen.ops.codes.lfsr_masked import LfsrMasked
@@ -18,6 +18,8 @@ from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.dense import Dense
 from hwgen.ops.lib import lfsr
 from hwgen.passes.schedule import parse_schedule
+from hwgen.passes.schedule import schedule as pick
+from hwgen.report.table import layer_table
 from hwgen.rtl.emit import emit
 from hwgen.rtl.network import Network
 from hwgen.sim import protocol_check, simulator
@@ -221,3 +223,49 @@ def test_drawn_layers(seed) -> None:
     choices = node.op.schedules(*graph.operands(node))
     choices = [s for s in choices if s.form in ("serial", "scan")]
     check_network(graph, {"node": choices[rng.integers(len(choices))]}, seed=seed)
+
+
+def test_what_is_stored_is_said(tmp_path, capsys) -> None:
+    code = masked(64, 8, 1, 0.25)
+    graph, kept = layer(code), int(code.counts().sum())
+    says = f"stores {kept} bits against 512 without a mask ({kept / 512:.3f})"
+    layer_table(graph, {}, "layers")
+    assert says in capsys.readouterr().out
+    also = {
+        "folded:1x8": "The zeros are stored, too: 1024 bits.",
+        "serial:2": "56 bits of seeds in the place of the mask.",
+        "scan:2x8": "Each of 2 lanes has two frames of inputs of its own",
+    }
+    for form, more in also.items():
+        design = emit(graph, {"node": parse_schedule(form)}, tmp_path / form)
+        head = (design.folder / "unit_node_dense.v").read_text().partition("module")[0]
+        assert says in head and more in head
+
+
+def test_memories_hold_kept_weights_only(tmp_path) -> None:
+    code = masked(64, 8, 5, 0.25)
+    for form in ("serial:2", "scan:2x8"):
+        design = emit(layer(code), {"node": parse_schedule(form)}, tmp_path / form)
+        text = "".join(path.read_text() for path in design.paths)
+        found = re.findall(r"reg \[(\d+):0\] weight\d?_rom \[(\d+):0\];", text)
+        assert len(found) == 2
+        assert sum((int(w) + 1) * (int(depth) + 1) for w, depth in found) == code.storage_bits
+
+
+def test_schedules_are_written_and_picked() -> None:
+    graph = layer(masked(64, 8, 4, 0.25))
+    node = graph["node"]
+    for s in node.op.schedules(*graph.operands(node)):
+        text = str(s).replace(" ", ":")
+        assert parse_schedule(text) == s
+    uniform = one(Dense(Uniform(Constant([[1, 2]]), 3), Constant([0])), Type.of((2,), 0, 3))
+    for form in ("serial:1", "scan:1x4"):
+        assert pick(graph, choices={"node": parse_schedule(form)})["node"] == parse_schedule(form)
+        with pytest.raises(InvalidInput, match="does not fit"):
+            pick(uniform, choices={"node": parse_schedule(form)})
+    with pytest.raises(InvalidInput, match=r"or scan with such a PE and BITS in \{4, 8, 16\}"):
+        pick(graph, choices={"node": parse_schedule("scan:3x8")})
+    # With few lanes, only a scanning one is fast enough.
+    large = layer(masked(1023, 64, 8))
+    chosen = pick(large, cycles=64 * 110)["node"]
+    assert chosen.form == "scan" and chosen.pe == 1

@@ -67,6 +67,14 @@ class Basis(WeightCode):
     def decode(self) -> np.ndarray:
         return _decoded(self)
 
+    def notes(self) -> tuple[str, ...]:
+        coefficients, bases = 4 * self.coefficients.array.size, 8 * self.basis.array.size
+        full = math.prod(self.shape) * self.field_bits
+        return (
+            f"stores {coefficients} bits of coefficients and {bases} of bases against {full} of weights "
+            f"({(coefficients + bases) / full:.3f})",
+        )
+
     def codes(self) -> np.ndarray:
         """What is stored for the coefficients: int64 in ``0..15``, of their shape."""
         magnitude = np.abs(self.coefficients.array)

@@ -65,6 +65,10 @@ class LfsrMasked(Masked):
     def scan_clocks(self, window: int) -> np.ndarray:
         return _scan_clocks(self, window)
 
+    def notes(self) -> tuple[str, ...]:
+        seeds = self.outputs * self.width
+        return (*Masked.notes(self), f"{seeds} bits of seeds in the place of the mask")
+
     def verify_mask(self) -> None:
         lfsr.verify_register(self.width, self.taps, self.leap)
         if not 2 <= self.threshold <= 1 << self.width:

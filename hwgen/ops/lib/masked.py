@@ -69,6 +69,18 @@ class Masked(WeightCode):
         """Kept weights of every output: int64, shape (outputs,)."""
         return self.mask().sum(axis=1)
 
+    def notes(self) -> tuple[str, ...]:
+        mask = self.mask()
+        an_output, an_input = mask.sum(axis=1), mask.sum(axis=0)
+        unused = int((an_input == 0).sum())
+        full = mask.size * self.kept.field_bits
+        text = f"keeps {mask.sum()} of {mask.size} weights, {_span(an_output)} an output"
+        return (
+            f"{text} and {_span(an_input)} an input" + f", {unused} inputs unused" * bool(unused),
+            f"stores {self.storage_bits} bits against {full} without a mask "
+            f"({self.storage_bits / full:.3f})",
+        )
+
     def verify(self) -> None:
         if not self.row or min(self.row) < 1:
             raise RuleViolation(f"row must have sizes of 1 or more, not {self.row}")
@@ -86,6 +98,11 @@ class Masked(WeightCode):
                 f"connection, found {self.kept.shape}"
             )
         self.kept.verify()
+
+
+def _span(counts: np.ndarray) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return str(low) if low == high else f"{low}..{high}"
 
 
 @lru_cache(maxsize=32)

@@ -11,6 +11,7 @@ from amaranth import Signal, signed, unsigned
 
 from ...errors import Unsupported
 from ...ir.code import WeightCode
+from ...ir.schedule import Schedule
 from ...ir.types import Int
 from ..lib.area import Area
 from ..lib.weight_source import StoredWeights, WeightSource
@@ -57,6 +58,10 @@ class WeightLane:
     def padded(self) -> WeightLane:
         """The lane of the same weights and zero."""
         return self
+
+    def notes(self, schedule: Schedule) -> list[str]:
+        """Sentences: what an array stores, where that is not what the code does."""
+        return []
 
     def source(self, folding: Folding) -> WeightSource:
         """Where a folded array takes its weights from."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ...ops.codes.basis import Basis
 from ..lib.area import multiplier
 from ..lib.basis_rebuild import BasisWeights
@@ -35,3 +37,12 @@ class BasisLane(WeightLane):
         if folding.schedule.simd % self.code.run == 0:
             return BasisWeights(self.code, folding)
         return super().source(folding)
+
+    def notes(self, schedule):
+        if schedule.simd % self.code.run == 0:
+            return []
+        bits = math.prod(self.code.shape) * self.bits
+        return [
+            f"Rebuilt before they are stored, in {bits} bits: "
+            f"{self.code.run} weights are made at once, {schedule.simd} are read."
+        ]

@@ -18,3 +18,14 @@ class LfsrMaskedLane(ZeroFilledLane):
         if folding.schedule.form == "serial":
             return SerialWeights(self.code, self.kept, folding.schedule.pe)
         return super().source(folding)
+
+    def notes(self, schedule):
+        if schedule.form == "folded":
+            return super().notes(schedule)
+        if schedule.form == "scan":
+            counts = self.code.outputs * int(self.code.counts().max()).bit_length()
+            return [
+                f"Each of {schedule.pe} lanes has two frames of inputs of its own; and there are "
+                f"{counts} bits that count kept weights."
+            ]
+        return []

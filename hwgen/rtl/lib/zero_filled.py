@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ...ops.lib.masked import Masked
 from ..codes import WeightLane, weight_lane
 
@@ -33,3 +35,6 @@ class ZeroFilledLane(WeightLane):
 
     def area(self, pixel):
         return self._filled.area(pixel)
+
+    def notes(self, schedule):
+        return [f"The zeros are stored, too: {math.prod(self.code.shape) * self.bits} bits."]
