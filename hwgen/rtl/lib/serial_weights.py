@@ -16,7 +16,7 @@ from .loops import LoopNest, wrapped
 from .rom import packed, read_only
 from .weight_source import WeightSource
 
-__all__ = ["MaskedLanes", "SerialWeights"]
+__all__ = ["MaskedLanes", "SerialWeights", "next_weight", "turn_table"]
 
 
 class MaskedLanes:
