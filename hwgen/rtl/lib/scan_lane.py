@@ -120,8 +120,9 @@ class ScanLane(wiring.Component):
         m = Module()
         found = Signal()
         position = Signal(range(self._windows * self._window))
-        waiting, window, index = self._queue(m, *self._scan(m))
-        self._next_one(m, waiting, window, index, found, position)
+        leave = Signal()  # the oldest window's last one is found
+        waiting, window, index = self._queue(m, *self._scan(m), leave)
+        self._next_one(m, waiting, window, index, found, position, leave)
 
         # What is left of the output.
         left = Signal.like(self.count, init=self._first)
@@ -160,7 +161,7 @@ class ScanLane(wiring.Component):
             m.d.sync += [index.eq(Mux(last, 0, index + 1)), scanned.eq(last)]
         return look & window.any(), window, index, room
 
-    def _queue(self, m: Module, push, window, index, room):
+    def _queue(self, m: Module, push, window, index, room, leave):
         """The windows that wait: whether there is one, and the oldest one with its index."""
         depth = queue_depth(self._windows)
         size = len(window)
@@ -179,13 +180,12 @@ class ScanLane(wiring.Component):
         ]
         with m.If(push):
             m.d.sync += write_index.eq(wrapped(write_index, depth))
-        self._leave = leave = Signal(name="leave")
         with m.If(leave):
             m.d.sync += read_index.eq(wrapped(read_index, depth))
         m.d.sync += level.eq(level + push - leave)
         return level != 0, read.data[:size], read.data[size:]
 
-    def _next_one(self, m: Module, waiting, window, index, found, position) -> None:
+    def _next_one(self, m: Module, waiting, window, index, found, position, leave) -> None:
         """The lowest bit of the oldest window that has not been taken yet."""
         taken = Signal(len(window))
         rest = Signal(len(window))
@@ -195,7 +195,7 @@ class ScanLane(wiring.Component):
             found.eq(self.step & waiting),
             rest.eq(window & ~taken),
             others.eq(rest & (rest - 1)),
-            self._leave.eq(found & ~others.any()),
+            leave.eq(found & ~others.any()),
             position.eq(Cat(lowest, index)),
         ]
         for k in reversed(range(len(window))):

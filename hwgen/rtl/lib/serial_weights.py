@@ -18,7 +18,7 @@ from .loops import LoopNest, wrapped
 from .rom import packed, read_only
 from .weight_source import WeightSource, bits_of
 
-__all__ = ["MaskedLanes", "SerialWeights"]
+__all__ = ["MaskedLanes", "SerialWeights", "next_weight", "turn_table"]
 
 
 class MaskedLanes:
