@@ -31,6 +31,8 @@ SHAPES = (
     (16, 30, -128, 127, False),
 )
 
+SLOWER = ("cv32e41p", "rv32imc")
+
 
 def layer(shape) -> Graph:
     outputs, inputs, lo, hi, _ = shape
@@ -62,7 +64,7 @@ def check(made, results) -> None:
         assert np.array_equal(y, layer(shape).run(x)), shape
 
 
-@pytest.mark.parametrize("target", ["host", "gap8"])
+@pytest.mark.parametrize("target", ["host", pytest.param("gap8", marks=pytest.mark.slow)])
 def test_on_this_machine(tmp_path, monkeypatch, target):
     cut_anywhere(monkeypatch)
     made = jobs(tmp_path, target)
@@ -73,7 +75,9 @@ def test_on_this_machine(tmp_path, monkeypatch, target):
     check(made, run_many_on_host(made, sanitize=True))
 
 
-@pytest.mark.parametrize("target", ["cv32e41p", "cv32e40p", "rv32imc", "gap8"])
+@pytest.mark.parametrize(
+    "target", ["cv32e40p", "gap8", *(pytest.param(t, marks=pytest.mark.slow) for t in SLOWER)]
+)
 def test_on_cores(tmp_path, monkeypatch, target):
     cut_anywhere(monkeypatch)
     made = jobs(tmp_path, target)

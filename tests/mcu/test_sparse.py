@@ -24,6 +24,8 @@ from hwgen.ops.lib import lfsr
 from hwgen.sim.riscv.models import run_many_on_core
 from tests.ops.harness import cut_anywhere
 
+SLOWER = ("cv32e41p", "rv32imc")
+
 
 def n_of_m(rng, outputs: int, inputs: int, block: int, share: int, keep: int = 1):
     """Kept weights at random positions, the same for ``share`` outputs."""
@@ -90,7 +92,7 @@ def check(made, results) -> None:
         assert np.array_equal(y, graph.run(x)), build.folder
 
 
-@pytest.mark.parametrize("target", ["host", "gap8"])
+@pytest.mark.parametrize("target", ["host", pytest.param("gap8", marks=pytest.mark.slow)])
 def test_on_this_machine(tmp_path, monkeypatch, target):
     cut_anywhere(monkeypatch)
     made = jobs(tmp_path, target)
@@ -100,7 +102,9 @@ def test_on_this_machine(tmp_path, monkeypatch, target):
     check(made, run_many_on_host([(build, x) for _, build, x in made], sanitize=True))
 
 
-@pytest.mark.parametrize("target", ["cv32e41p", "cv32e40p", "rv32imc", "gap8"])
+@pytest.mark.parametrize(
+    "target", ["cv32e40p", "gap8", *(pytest.param(t, marks=pytest.mark.slow) for t in SLOWER)]
+)
 def test_on_cores(tmp_path, monkeypatch, target):
     cut_anywhere(monkeypatch)
     made = jobs(tmp_path, target)
