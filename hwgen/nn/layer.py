@@ -71,6 +71,11 @@ class Layer(nn.Module):
     def extra_repr(self) -> str:
         return ", ".join(f"{k}={v!r}" for k, v in self.config().items())
 
+    @classmethod
+    def from_config(cls, config: dict[str, object]) -> Layer:
+        """The inverse of :meth:`config`, for checkpoints of whatever age."""
+        return cls(**config)
+
     @property
     def where(self) -> str:
         """How messages name the layer."""

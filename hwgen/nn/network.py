@@ -110,7 +110,7 @@ class Network(nn.Module):
             for path, entry in description["layers"].items():
                 arguments = {k: v for k, v in entry.items() if k != "kind"}
                 try:
-                    layers[path] = find_layer(entry["kind"])(**arguments)
+                    layers[path] = find_layer(entry["kind"]).from_config(arguments)
                 except HwgenError as error:
                     raise type(error)(f"layer {path!r}: {error}") from None
             steps = tuple(

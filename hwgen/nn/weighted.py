@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import nn
@@ -11,6 +9,7 @@ from torch import nn
 from ..errors import InvalidInput, Unsupported
 from ..ir.code import WeightCode
 from .code import make_quantizer
+from .deployed import Deployed
 from .folding import SMALLEST, along, folded_factor, gain, normalized
 from .layer import Layer
 from .scale import column
@@ -21,32 +20,6 @@ __all__ = ["Deployed", "Weighted"]
 BIAS_LIMIT = 1 << 31  # a bias fits a 32-bit accumulator
 EXACT_LIMIT = 1 << 53  # whole numbers below it are exact in double precision
 NORM_EPS = 1e-5  # PyTorch's default
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A layer's integers.
-
-    Attributes
-    ----------
-    weights
-        int64, in PyTorch's layout, output channels first.
-    code
-        The same weights as a code, in the graph's layout.
-    bias
-        int64, shape (outputs,), in units of the accumulator.
-    scale
-        float64: scale of the accumulator, shape () or (outputs,).
-    factor
-        float64: what batch norm multiplies each channel with, shape () or (outputs,); it is a part
-        of weights and scale.
-    """
-
-    weights: np.ndarray
-    code: WeightCode
-    bias: np.ndarray
-    scale: np.ndarray
-    factor: np.ndarray
 
 
 class Weighted(Layer):
@@ -61,8 +34,7 @@ class Weighted(Layer):
     the channel's weights. With ``scale="power_of_two"`` these scales are rounded to powers of two,
     in training as well (Courbariaux et al., "Binarized Neural Networks", 2016, section 1.3).
 
-    Subclasses define ``product``, ``check_input`` and ``layout``, and give the constructor's
-    arguments names of their own.
+    Subclasses define ``product``, ``check_input`` and ``layout``.
 
     Parameters
     ----------
@@ -103,6 +75,15 @@ class Weighted(Layer):
 
     def config(self) -> dict[str, object]:
         return {**super().config(), "bias": self.bias is not None, **self._scale.options()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, object]) -> Layer:
+        if "code" not in config and config.get("bits") == 1 and config.get("batch_norm"):
+            raise Unsupported(
+                "one-bit weights with batch norm must name their code, found an older checkpoint, "
+                "in which batch norm was folded otherwise; train again"
+            )
+        return super().from_config(config)
 
     @property
     def scale(self) -> str | float:
@@ -156,7 +137,7 @@ class Weighted(Layer):
         self.statistics_frozen = frozen
 
     def freeze_scale(self, frozen: bool = True) -> None:
-        """Keep what the code measures on its weights, after a warm-up; see the code."""
+        """Keep what the code measures on its weights, after a warm-up."""
         self._scale.freeze(frozen)
 
     def freeze_mask(self, frozen: bool = True) -> None:

@@ -370,6 +370,11 @@ def test_descriptions_without_a_code_are_uniform_or_binary():
     network = hwgen.nn.Network.from_description(old)
     assert (network.layer("a").code, network.layer("b").code) == ("binary", "uniform")
     assert set(network.layer("a").state_dict()) == {"weight", "bias", "_scale.log2", "_scale.ready"}
+    old["layers"]["b"]["batch_norm"] = True
+    hwgen.nn.Network.from_description(old)
+    old["layers"]["a"]["batch_norm"] = True  # deployed otherwise then
+    with pytest.raises(Unsupported, match="layer 'a': one-bit weights with batch norm must name"):
+        hwgen.nn.Network.from_description(old)
 
 
 @pytest.mark.parametrize(
