@@ -100,7 +100,7 @@ def test_dense_layers(size, group, pe, simd) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(d.seeds)
 def test_any_layer(seed) -> None:
     rng = np.random.default_rng(seed)

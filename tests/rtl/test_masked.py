@@ -106,7 +106,7 @@ def test_layers_of_every_size(inputs, bits, form, tmp_path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("density", [0.02, 0.1, 0.3, 0.9])
+@pytest.mark.parametrize("density", [0.08, 0.15, 0.3, 0.9])
 @pytest.mark.parametrize("inputs", [97, 300])
 def test_the_queue_is_full_or_empty(inputs, density) -> None:
     """Scanners that wait for the multiplier, and the other way round."""
