@@ -67,7 +67,7 @@ def _last_adders(graph: AdderGraph) -> AdderGraph:
         k = o.value - graph.inputs
         if k < 0 or graph.users[o.value] > 1 or adders[k].left_shift or adders[k].right_shift:
             continue
-        width = max(1, graph.output_width(o) - o.shift)  # less where inputs are always 0
+        width = graph.output_width(o) - o.shift
         forms = []
         for turned in (False, True):
             a, end = adders[k], o
