@@ -25,6 +25,7 @@ from ..ir.graph import Graph
 from ..nn import Network
 from ..nn.masked import UnreadInputs
 from .capture import capture
+from .compact import compact, expand
 
 __all__ = ["VERSION", "check_writable", "load", "load_network", "save"]
 
@@ -61,22 +62,12 @@ def save(model: nn.Module, path, example_shape=None, name: str | None = None) ->
         "format": FORMAT,
         "version": VERSION,
         "description": {**network.describe(), "name": name or path.stem},
-        "state": {key: _narrow(value) for key, value in network.state_dict().items()},
+        "state": {key: compact(value) for key, value in network.state_dict().items()},
     }
     content = io.BytesIO()
     torch.save(document, content)
     _write(path, content.getbuffer())
     return path
-
-
-def _narrow(value: torch.Tensor) -> torch.Tensor:
-    """The tensor, in one byte an element where that holds it; types come back when it is loaded."""
-    value = value.detach().cpu()
-    if value.is_floating_point() and value.numel() > 1:
-        small = value.clamp(-128, 127).to(torch.int8)
-        if torch.equal(small.to(value.dtype), value):
-            return small
-    return value
 
 
 def check_writable(path) -> None:
@@ -135,6 +126,10 @@ def _fill(network: Network, state) -> None:
     wanted = network.state_dict()
     if not isinstance(state, dict):
         raise InvalidInput("damaged checkpoint: must hold a state, found none")
+    state = {
+        name: expand(name, entry) if isinstance(entry, dict) else entry
+        for name, entry in state.items()
+    }
     for name in sorted(set(wanted) | set(state), key=str):
         want, found = (
             tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else None

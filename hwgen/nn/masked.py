@@ -75,6 +75,11 @@ class MaskedLinear(Linear):
     def kept(self) -> torch.Tensor:
         return self.mask
 
+    @torch.no_grad()
+    def settle(self) -> None:
+        super().settle()
+        self.weight.copy_(torch.where(self.mask, self.weight, 0.0))
+
     def graph_mask(self) -> np.ndarray:
         """The mask in the graph's order of the inputs."""
         order, _ = self.layout(self.image)

@@ -1,0 +1,66 @@
+"""Tensors in few bytes, as plain data that a checkpoint may hold."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from ..errors import InvalidInput
+
+__all__ = ["compact", "expand"]
+
+SPARSE = 0.25  # part of values that are not zero up to which the others are left out
+
+
+def compact(value: torch.Tensor) -> torch.Tensor | dict:
+    """The tensor in a byte an element where that holds it, and without its zeros if most are.
+
+    Booleans, and the places of what is not zero, take a bit each. Types come back when the tensor
+    is loaded into a network.
+    """
+    value = value.detach().cpu()
+    if value.numel() <= 1:
+        return value
+    if value.dtype == torch.bool:
+        return {"bits": _packed(value), "shape": list(value.shape)}
+    if not value.is_floating_point():
+        return value
+    used = value != 0
+    # A zero of a negative sign is none that may be left out.
+    if float(used.float().mean()) <= SPARSE and not torch.signbit(value[~used]).any():
+        kept = _narrow(value[used])
+        return {"values": kept, "bits": _packed(used), "shape": list(value.shape)}
+    return _narrow(value)
+
+
+def expand(name: str, entry) -> torch.Tensor:
+    """The inverse of :func:`compact`, or InvalidInput; tensors are given back as they are."""
+    if isinstance(entry, torch.Tensor):
+        return entry
+    try:
+        shape = [int(n) for n in entry["shape"]]
+        size, bits = math.prod(shape), entry["bits"]
+        if bits.dtype != torch.uint8 or bits.numel() != -(-size // 8) or min(shape) < 0:
+            raise ValueError(f"{bits.numel()} bytes of bits do not hold shape {shape}")
+        used = torch.from_numpy(np.unpackbits(bits.numpy(), count=size).astype(bool)).reshape(shape)
+        if "values" not in entry:
+            return used
+        values = entry["values"]
+        if values.numel() != int(used.sum()):
+            raise ValueError(f"{values.numel()} values are there for {int(used.sum())} places")
+        full = torch.zeros(shape, dtype=values.dtype)
+        full[used] = values.reshape(-1)
+        return full
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InvalidInput(f"damaged checkpoint: tensor {name!r}: {error}") from None
+
+
+def _packed(values: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(np.packbits(values.numpy().reshape(-1)))
+
+
+def _narrow(value: torch.Tensor) -> torch.Tensor:
+    small = value.clamp(-128, 127).to(torch.int8)
+    return small if torch.equal(small.to(value.dtype), value) else value

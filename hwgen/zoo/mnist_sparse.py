@@ -1,0 +1,92 @@
+"""mnist-sparse: 784-512-512-10, of whose connections shift registers keep a tenth.
+
+8-bit weights and activations; 66 600 of 668 672 weights, no position stored. 98.0 % or more of
+MNIST's test images. Training needs MNIST (see ``data.py``) and about ten minutes on one core: it
+compares the network with one of half density and with the dense network of as many weights.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from .. import nn as q
+from . import data
+from .training import accuracy, augment, fit
+
+__all__ = ["PROMISE", "build_model", "train"]
+
+PROMISE = 0.980
+SEED = 1
+VALIDATION = 5000  # the last training images, to tell accuracies on; never trained on
+DENSITY = 0.1
+HIDDEN = 512
+Build = Callable[[], nn.Module]
+
+
+def build_model(density: float = DENSITY, hidden: int = HIDDEN) -> nn.Module:
+    """The untrained model; takes (batch, 784), pixels in 0..1. Density 1 has no masks."""
+    sizes = (784, hidden, hidden, 10)
+    layers: dict[str, nn.Module] = {
+        "pixels": q.InputQuantizer(8, scale=1 / 256, signed=False, shape=(784,))
+    }
+    for at in range(1, 4):
+        shape = sizes[at - 1], sizes[at]
+        last = at == 3
+        layers[f"fc{at}"] = (
+            q.Linear(*shape, batch_norm=not last)
+            if density == 1
+            else q.LFSRLinear(*shape, density=density, batch_norm=not last)
+        )
+        if not last:
+            layers[f"relu{at}"] = q.Activation(8)
+    return nn.Sequential(OrderedDict(layers))
+
+
+def train(progress=None, say=None, epochs: int = 15) -> nn.Module:
+    """Train on all MNIST training images but the last 5000.
+
+    Parameters
+    ----------
+    progress
+        Called with (epochs done, epochs, a few words).
+    say
+        Called with lines about the result; without it only the sparse network is trained.
+    epochs
+        Passes over the data.
+    """
+    images, labels = data.mnist("train")
+    x = torch.as_tensor(data.to_real(images, "mnist"), dtype=torch.float32).flatten(1)
+    y = torch.as_tensor(labels)
+    rest, rest_labels = x[-VALIDATION:], y[-VALIDATION:]
+    x, y = x[:-VALIDATION], y[:-VALIDATION]
+
+    def change(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        moved = batch.reshape(-1, 1, 28, 28)
+        return augment(moved, generator, degrees=8, shift=1.5, zoom=0.08).flatten(1)
+
+    def trained(build: Build, what: str) -> nn.Module:
+        torch.manual_seed(SEED)
+        model = build()
+        common = {"batch": 250, "change": change, "seed": SEED, "progress": progress}
+        fit(model, x, y, epochs=epochs, rate=5e-3, **common)
+        if say is not None:
+            share = accuracy(model, rest, rest_labels)
+            say(f"{what}: {100 * share:.2f} % of the validation images, deployed")
+        return model
+
+    with torch.random.fork_rng(devices=[]):
+        model = trained(build_model, f"density {DENSITY:g}")
+        if say is not None:
+            trained(lambda: build_model(0.5), "density 0.5")
+            kept = sum(int(layer.mask.sum()) for layer in model if isinstance(layer, q.LFSRLinear))
+            hidden = max(n for n in range(1, HIDDEN) if n * (784 + n + 10) <= kept)
+            dense = f"dense network of as many weights, 784-{hidden}-{hidden}-10"
+            trained(lambda: build_model(1, hidden), dense)
+    for layer in model:
+        if isinstance(layer, q.Linear):
+            layer.settle()
+    return model

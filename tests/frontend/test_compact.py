@@ -1,0 +1,64 @@
+"""Tensors of checkpoints in few bytes: nothing is lost, and damage is named."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hwgen.errors import InvalidInput
+from hwgen.frontend.compact import compact, expand
+
+
+@pytest.mark.parametrize("density", [0.0, 0.1, 0.2, 0.9])
+@pytest.mark.parametrize("shape", [(1,), (7,), (8, 9), (3, 1, 5)])
+@pytest.mark.parametrize("kind", ["real", "whole", "boolean", "index"])
+def test_round_trip(density, shape, kind):
+    generator = torch.Generator().manual_seed(0)
+    value = torch.randn(shape, generator=generator)
+    value = torch.where(torch.rand(shape, generator=generator) < density, value, 0.0)
+    value = {
+        "real": value,
+        "whole": torch.round(20 * value),
+        "boolean": value != 0,
+        "index": (1000 * value).long(),
+    }[kind]
+    back = expand("w", compact(value))
+    assert back.shape == value.shape
+    assert torch.equal(back.to(value.dtype), value)
+    assert not torch.signbit(back[value == 0].float()).any()
+
+
+def test_few_bytes():
+    sparse = torch.zeros(800)
+    sparse[::10] = 0.3
+    entry = compact(sparse)
+    assert (entry["values"].numel(), entry["bits"].numel()) == (80, 100)
+    assert compact(sparse != 0)["bits"].numel() == 100
+    assert compact(torch.ones(800)).dtype == torch.int8
+
+
+def test_zeros_keep_their_sign():
+    value = torch.tensor([-0.0, 0.0, 0.0, 0.0, 0.0, 0.5])
+    assert torch.signbit(expand("w", compact(value)))[0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shape": [-8]},
+        {"shape": []},
+        {"shape": None},
+        {"bits": torch.zeros(1, dtype=torch.uint8)},
+        {"bits": [1]},
+        {"bits": torch.zeros(2)},
+        {"values": torch.ones(3)},
+        {"values": 5},
+    ],
+)
+def test_damage_is_named(changes):
+    value = torch.zeros(16)
+    value[3] = 0.1
+    entry = compact(value)
+    assert torch.equal(expand("w", entry), value)
+    with pytest.raises(InvalidInput, match="damaged checkpoint: tensor 'w'"):
+        expand("w", {**entry, **changes})
