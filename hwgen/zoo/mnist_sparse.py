@@ -1,8 +1,9 @@
 """mnist-sparse: 784-512-512-10, of whose connections shift registers keep a tenth.
 
-8-bit weights and activations; 66 600 of 668 672 weights, no position stored. 98.0 % or more of
-MNIST's test images. Training needs MNIST (see ``data.py``) and about ten minutes on one core: it
-compares the network with one of half density and with the dense network of as many weights.
+8-bit weights and activations; 66 643 of 668 672 weights, no position stored. Trained with
+augmentation, and distilled from a small float convolutional network; 98.3 % or more of MNIST's test
+images. Training needs MNIST (see ``data.py``) and about 15 minutes on one core: it compares the
+network with one of half density and with the dense network of as many weights.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from torch import nn
 
 from .. import nn as q
 from . import data
-from .training import accuracy, augment, fit
+from .training import accuracy, augment, fit, small_teacher
 
 __all__ = ["PROMISE", "build_model", "train"]
 
-PROMISE = 0.980
+PROMISE = 0.983
 SEED = 1
 VALIDATION = 5000  # the last training images, to tell accuracies on; never trained on
 DENSITY = 0.1
@@ -46,7 +47,7 @@ def build_model(density: float = DENSITY, hidden: int = HIDDEN) -> nn.Module:
     return nn.Sequential(OrderedDict(layers))
 
 
-def train(progress=None, say=None, epochs: int = 15) -> nn.Module:
+def train(progress=None, say=None, epochs: int = 20) -> nn.Module:
     """Train on all MNIST training images but the last 5000.
 
     Parameters
@@ -66,19 +67,24 @@ def train(progress=None, say=None, epochs: int = 15) -> nn.Module:
 
     def change(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         moved = batch.reshape(-1, 1, 28, 28)
-        return augment(moved, generator, degrees=8, shift=1.5, zoom=0.08).flatten(1)
+        return augment(moved, generator, degrees=5, shift=1, zoom=0.05).flatten(1)
+
+    common = {"change": change, "seed": SEED, "progress": progress}
 
     def trained(build: Build, what: str) -> nn.Module:
         torch.manual_seed(SEED)
         model = build()
-        common = {"batch": 250, "change": change, "seed": SEED, "progress": progress}
-        fit(model, x, y, epochs=epochs, rate=5e-3, **common)
+        fit(model, x, y, epochs=epochs, rate=1e-2, batch=250, teacher=teacher, **common)
         if say is not None:
             share = accuracy(model, rest, rest_labels)
             say(f"{what}: {100 * share:.2f} % of the validation images, deployed")
         return model
 
     with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        halved = nn.AvgPool2d(2)
+        teacher = nn.Sequential(nn.Unflatten(1, (1, 28, 28)), halved, small_teacher(24))
+        fit(teacher, x, y, epochs=6, rate=5e-3, batch=128, **common)
         model = trained(build_model, f"density {DENSITY:g}")
         if say is not None:
             trained(lambda: build_model(0.5), "density 0.5")

@@ -26,6 +26,7 @@ NAMES = (
     "digits-pow2",
     "digits-ternary",
     "mnist-cnn",
+    "mnist-sparse",
     "mnist-ternary",
 )
 needs_mnist = pytest.mark.skipif(not data.have_mnist(), reason="MNIST is not there (HWGEN_DATA)")
@@ -34,7 +35,7 @@ ALL = [pytest.param(n, marks=needs_mnist) if n.startswith("mnist") else n for n 
 
 def test_names():
     assert zoo.names() == NAMES
-    assert sum(zoo.checkpoint(name).stat().st_size for name in NAMES) < 1 << 20
+    assert sum(zoo.checkpoint(name).stat().st_size for name in NAMES) < 3 << 19
     with pytest.raises(
         InvalidInput, match=r"the zoo holds digits-cnn, digits-lfsr, .*, mnist-ternary, not"
     ):
