@@ -121,9 +121,7 @@ def check_advice(seed: int, folder: Path) -> int:
             where, _, text = str(refusal).partition(": its smallest tile")
         (l1,), cores = re.findall(r"L1 larger by (\d+)", text), re.findall(r"most (\d+) core", text)
         changed = [replace(machine, l1=machine.l1 + int(l1))]
-        for n in map(int, cores):  # with as much L1 beside their stacks
-            l1 = machine.l1 - (machine.cores - n) * machine.stack
-            changed.append(replace(machine, cores=n, l1=l1))
+        changed += [replace(machine, cores=n) for n in map(int, cores)]
         for machine in changed:
             said += 1
             try:
