@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
+from amaranth.lib.memory import Memory, ReadPort, WritePort
 from amaranth.lib.wiring import In, Out
 
 from ...ops.lib.scan import queue_depth
@@ -209,8 +209,14 @@ class ScanLane(wiring.Component):
         lanes, beats = self._source.lanes, self._source.beats
         part = lanes.bit_length() - 1  # bits of a position within a beat
         m.submodules.inputs = inputs = Memory(shape=len(self.beat), depth=2 * beats, init=[])
-        write = inputs.write_port()
-        read = inputs.read_port()
+        # Names of their own, since the queue has ports as well.
+        shape = {"addr_width": len(self.beat_address), "shape": len(self.beat)}
+        write = WritePort(
+            WritePort.Signature(**shape), memory=inputs, domain="sync", path=("beat_write",)
+        )
+        read = ReadPort(
+            ReadPort.Signature(**shape), memory=inputs, domain="sync", path=("beat_read",)
+        )
         address = Signal(range(2 * beats), reset_less=True)
         m.d.comb += [
             write.addr.eq(self.beat_address),
