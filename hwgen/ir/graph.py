@@ -81,6 +81,11 @@ class Graph:
     def output_type(self) -> Type:
         return self[self.output].type
 
+    @property
+    def stateful(self) -> bool:
+        """Whether samples are parts of one sequence: some op's state goes on from one to the next."""
+        return any(node.op.stateful for node in self.nodes)
+
     def operands(self, node: Node) -> tuple[Type, ...]:
         """Types of a node's inputs."""
         return tuple(self[name].type for name in node.inputs)
@@ -161,6 +166,8 @@ class Graph:
         x = self.check_input(x)
         largest = max(node.type.size for node in self.nodes)
         rows = max(_FEWEST_ROWS, _CACHED_ELEMENTS // largest)
+        if self.stateful:
+            rows = max(1, len(x))
         parts = [
             self._evaluate(x[start : start + rows], keep=False)[self.output]
             for start in range(0, max(len(x), 1), rows)

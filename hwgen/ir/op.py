@@ -46,6 +46,8 @@ class Op:
 
     name: ClassVar[str]
     arity: ClassVar[int] = 1
+    stateful = False
+    """Whether a sample's result depends on the samples before it."""
 
     def infer(self, *inputs: Type) -> Type:
         """Shape, element and interval of the result, by exact interval arithmetic."""
@@ -65,6 +67,10 @@ class Op:
     def schedules(self, *inputs: Type) -> tuple[Schedule, ...]:
         """Every hardware schedule that the op can take, in no order."""
         return (Schedule("stream"),)
+
+    def rough_luts(self, *inputs: Type, result: Type, schedule: Schedule) -> float:
+        """A rough count of look-up tables, to compare schedules of one op with each other."""
+        raise NotImplementedError(f"op {type(self).__name__} must define rough_luts()")
 
     def lanes(self, *inputs: Type, schedule: Schedule) -> tuple[int, int]:
         """Elements a beat that the op's hardware takes on each input and gives."""

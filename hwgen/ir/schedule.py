@@ -24,12 +24,15 @@ class Schedule:
         the kept weights are stored.
         ``scan``: like ``serial``, but ``simd`` bits of the masks are looked at in every clock, and
         the multipliers see the kept weights only.
+        ``columns``: of recurrent cells; ``pe`` lanes add a column of the weight matrices to as many
+        rows a clock, then ``simd`` gate rows a clock go through the gates.
+        ``events``: like ``columns``, but columns of inputs and states that are 0 take no time.
         ``stream``: ops without weights; they work on ``lanes`` elements a beat.
     pe
         Output channels computed at once (within a group); divides the output channels of a group.
     simd
         Inputs multiplied at once for each of them; divides the input channels of a group. Of
-        ``scan``: inputs looked at.
+        ``scan``: inputs looked at. Of ``columns`` and ``events``: gate rows that are finished.
     parallel
         Channel groups computed at once; divides ``groups``. Above 1 only with the whole group
         in ``pe`` and ``simd``, so that a beat holds neighbouring channels.
@@ -40,7 +43,7 @@ class Schedule:
         schedules that differ in this alone are equal.
     """
 
-    form: Literal["spatial", "folded", "serial", "scan", "stream"] = "stream"
+    form: Literal["spatial", "folded", "serial", "scan", "columns", "events", "stream"] = "stream"
     pe: int = 1
     simd: int = 1
     parallel: int = 1
@@ -49,8 +52,9 @@ class Schedule:
 
     @property
     def multipliers(self) -> int:
-        """Multipliers of a folded, serial or scanning array."""
-        return self.pe * self.parallel * (1 if self.form == "scan" else self.simd)
+        """Multipliers of a folded, serial or scanning array, or of the lanes of a cell."""
+        shared = self.form in ("scan", "columns", "events")
+        return self.pe * self.parallel * (1 if shared else self.simd)
 
     def __str__(self) -> str:
         if self.form == "folded":
@@ -58,6 +62,6 @@ class Schedule:
             return f"folded {self.pe}x{self.simd}{groups}"
         if self.form == "serial":
             return f"serial {self.pe}"
-        if self.form == "scan":
-            return f"scan {self.pe}x{self.simd}"
+        if self.form in ("scan", "columns", "events"):
+            return f"{self.form} {self.pe}x{self.simd}"
         return self.form

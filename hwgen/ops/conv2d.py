@@ -12,7 +12,7 @@ from ..ir.constant import Constant
 from ..ir.op import Cost, Op, register
 from ..ir.schedule import Schedule
 from ..ir.types import Type
-from .lib import exact
+from .lib import exact, linear
 from .lib.linear import accumulator, divisors, verify_weights
 from .lib.window import Window
 
@@ -136,3 +136,6 @@ class Conv2d(Op):
             if parallel > 1
         ]
         return (Schedule("spatial"), *folded)
+
+    def rough_luts(self, x: Type, *, result: Type, schedule: Schedule) -> float:
+        return linear.rough_luts(self.weights, x, result, schedule)

@@ -13,7 +13,7 @@ from ..ir.constant import Constant
 from ..ir.op import Cost, Op, register
 from ..ir.schedule import Schedule
 from ..ir.types import Type
-from .lib import exact
+from .lib import exact, linear
 from .lib.linear import accumulator, divisors, verify_weights
 from .lib.scan import scan_cycles
 
@@ -94,3 +94,6 @@ class Dense(Op):
             for simd in ((1,) if form == "serial" else SCANNED)
         )
         return (Schedule("spatial"), *folded, *masked)
+
+    def rough_luts(self, x: Type, *, result: Type, schedule: Schedule) -> float:
+        return linear.rough_luts(self.weights, x, result, schedule)

@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from ..errors import InvalidInput
 from ..ir.graph import Graph, Node
 from ..ir.schedule import Schedule
+from ..ops.lib.linear import digits
 
 __all__ = ["best_cycles", "parse_schedule", "schedule"]
 
@@ -24,19 +23,21 @@ def parse_schedule(text: str) -> Schedule:
     """A schedule as the command line writes it.
 
     ``spatial``, ``folded:4x8``, ``folded:9x1x4``, ``serial:4``, ``scan:4x16``: the numbers are
-    PE x SIMD, and parallel groups; of ``scan``, PE and mask bits a clock.
+    PE x SIMD, and parallel groups; of ``scan``, PE and mask bits a clock; of ``columns:64x4`` and
+    ``events:64x4``, lanes and gate rows a clock.
     """
     if text == "spatial":
         return Schedule("spatial")
     if match := re.fullmatch(r"serial:(\d+)", text):
         return Schedule("serial", pe=int(match[1]))
-    if match := re.fullmatch(r"scan:(\d+)x(\d+)", text):
-        return Schedule("scan", pe=int(match[1]), simd=int(match[2]))
+    if match := re.fullmatch(r"(scan|columns|events):(\d+)x(\d+)", text):
+        return Schedule(match[1], pe=int(match[2]), simd=int(match[3]))  # type: ignore[arg-type]
     match = re.fullmatch(r"folded:(\d+)x(\d+)(?:x(\d+))?", text)
     if not match:
         raise InvalidInput(
-            "a schedule must be 'spatial', 'folded:PExSIMD', 'folded:PExSIMDxGROUPS', 'serial:PE' "
-            f"or 'scan:PExBITS', not {text!r}"
+            "a schedule must be 'spatial', 'folded:PExSIMD', 'folded:PExSIMDxGROUPS', 'serial:PE', "
+            f"'scan:PExBITS', or of recurrent cells 'columns:LANESxROWS' or 'events:LANESxROWS', "
+            f"not {text!r}"
         )
     pe, simd, parallel = (int(n or 1) for n in match.groups())
     return Schedule("folded", pe=pe, simd=simd, parallel=parallel)
@@ -154,7 +155,7 @@ def _options(graph: Graph, node: Node) -> list[Schedule]:
 def _size(node: Node, pick: Schedule) -> int:
     """Adders of a spatial form with nothing shared, multipliers of a folded one."""
     if pick.form == "spatial":
-        return _digits(node) - len(node.op.weights.decode())  # type: ignore[attr-defined]
+        return digits(node.op.weights) - len(node.op.weights.decode())  # type: ignore[attr-defined]
     return pick.multipliers if pick.form == "folded" else 0
 
 
@@ -167,6 +168,12 @@ def _is_weighted(graph: Graph, node: Node) -> bool:
 def _describe_options(graph: Graph, node: Node) -> str:
     options = _options(graph, node)
     folded = [s for s in options if s.form == "folded"]
+    if columns := [s for s in options if s.form == "columns"]:
+        lanes, rows = (sorted({getattr(s, k) for s in columns}) for k in ("pe", "simd"))
+        return (
+            f"{node.where} takes columns or events with LANES in {{{', '.join(map(str, lanes))}}} "
+            f"and ROWS in {{{', '.join(map(str, rows))}}} that divide them"
+        )
     if not folded:
         return f"{node.where} has no weights and follows its neighbours"
     pe = sorted({s.pe for s in folded if s.parallel == 1})
@@ -198,7 +205,7 @@ def _pick(graph: Graph, node: Node, cycles: int | None, before: int) -> Schedule
     options = _options(graph, node)
     goal = cycles
     if goal is None:
-        if Schedule("spatial") in options and _digits(node) <= SPATIAL_DIGITS:
+        if Schedule("spatial") in options and digits(node.op.weights) <= SPATIAL_DIGITS:
             return Schedule("spatial")
         floor = min(node.op.cost(*types, schedule=s).cycles for s in options)
         goal = max(DEFAULT_CYCLES, floor) if _is_weighted(graph, node) else None
@@ -221,32 +228,4 @@ def _rank(node: Node, types, pick: Schedule, before: int) -> tuple:
     if pick.form == "stream":
         # As many lanes as arrive, else the fewest.
         return (fits, takes)
-    return (_area(node, types, pick), fits, -pick.simd)
-
-
-def _area(node: Node, types, pick: Schedule) -> float:
-    """A rough count of look-up tables, to compare the forms of one layer with each other.
-
-    An adder bit is one table, a multiplier as many as the product of its operands' widths, and
-    a table stores 64 bits of ROM.
-    """
-    weights = node.op.weights  # type: ignore[attr-defined]
-    x = types[0].element.width
-    accumulator = node.type.element.width
-    if pick.form == "spatial":
-        return 0.6 * _digits(node) * (x + 4)
-    lane = x * weights.field_bits + accumulator
-    stored = weights.decode().size * weights.field_bits
-    if pick.form in ("serial", "scan"):
-        stored = weights.storage_bits
-        lane += 32  # shift register, comparison, address
-    if pick.form == "scan":  # windows, the queue, a copy of two inputs
-        lane += 16 * pick.simd + 32 + 2 * types[0].size * x / 64
-    return pick.multipliers * lane + stored / 64 + 64
-
-
-def _digits(node: Node) -> int:
-    """Non-zero bits of the weights in canonical signed digits."""
-    w = np.abs(node.op.weights.decode())  # type: ignore[attr-defined]
-    # The weight of a number's canonical signed digit form is the weight of x ^ 3x.
-    return int(sum(bin(v).count("1") for v in (w ^ (3 * w)).reshape(-1).tolist()))
+    return (node.op.rough_luts(*types, result=node.type, schedule=pick), fits, -pick.simd)

@@ -7,8 +7,10 @@ import numpy as np
 from ...errors import RuleViolation
 from ...ir.code import WeightCode
 from ...ir.constant import Constant
+from ...ir.schedule import Schedule
+from ...ir.types import Type
 
-__all__ = ["accumulator", "divisors", "partial_sums", "verify_weights"]
+__all__ = ["accumulator", "digits", "divisors", "partial_sums", "rough_luts", "verify_weights"]
 
 
 def verify_weights(weights: WeightCode, bias: Constant) -> None:
@@ -48,3 +50,29 @@ def partial_sums(weights: np.ndarray, bias: np.ndarray, lo: int, hi: int) -> tup
 def divisors(n: int) -> tuple[int, ...]:
     """All divisors of ``n``, ascending."""
     return tuple(d for d in range(1, n + 1) if n % d == 0)
+
+
+def digits(weights: WeightCode) -> int:
+    """Non-zero bits of the weights in canonical signed digits."""
+    w = np.abs(weights.decode())
+    # The weight of a number's canonical signed digit form is the weight of x ^ 3x.
+    return int(sum(bin(v).count("1") for v in (w ^ (3 * w)).reshape(-1).tolist()))
+
+
+def rough_luts(weights: WeightCode, x: Type, result: Type, schedule: Schedule) -> float:
+    """A rough count of look-up tables, to compare the forms of one layer with each other.
+
+    An adder bit is one table, a multiplier as many as the product of its operands' widths, and
+    a table stores 64 bits of ROM.
+    """
+    width = x.element.width
+    if schedule.form == "spatial":
+        return 0.6 * digits(weights) * (width + 4)
+    lane = width * weights.field_bits + result.element.width
+    stored = weights.decode().size * weights.field_bits
+    if schedule.form in ("serial", "scan"):
+        stored = weights.storage_bits
+        lane += 32  # shift register, comparison, address
+    if schedule.form == "scan":  # windows, the queue, a copy of two inputs
+        lane += 16 * schedule.simd + 32 + 2 * x.size * width / 64
+    return schedule.multipliers * lane + stored / 64 + 64
