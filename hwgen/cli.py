@@ -54,13 +54,19 @@ def cli() -> None:
     multiple=True,
     metavar="LAYER=FORM",
     help="Hardware of one layer: spatial, folded:PExSIMD; of LFSR-masked weights also serial:PE "
-    "or scan:PExBITS. Repeatable.",
+    "or scan:PExBITS; of recurrent cells events:LANESxROWS or columns:LANESxROWS. Repeatable.",
 )
 @click.option(
     "--pipeline",
     type=int,
     metavar="N",
     help="Adders in a row between registers of spatial layers, 1 to 64 [default: 4].",
+)
+@click.option(
+    "--streaming",
+    type=int,
+    metavar="STEPS",
+    help="Take so many steps of a sequence a call; recurrent layers keep their state.",
 )
 @click.option("--vectors", type=Path, help="Samples to verify on: integers, .npy.")
 @click.option("--simulator", type=click.Choice(SIMULATORS), help="Engine that checks the Verilog.")
@@ -75,6 +81,7 @@ def compile(
     cycles: int | None,
     choices: tuple[str, ...],
     pipeline: int | None,
+    streaming: int | None,
     vectors: Path | None,
     simulator: str | None,
     no_verify: bool,
@@ -107,6 +114,7 @@ def compile(
         cycles=cycles,
         schedules=parse_choices(choices),
         pipeline=pipeline,
+        streaming=streaming,
         samples=load_array(vectors, "--vectors") if vectors else None,
         simulator=simulator,
         verify=not no_verify,

@@ -18,6 +18,7 @@ from .ir.serialize import save_graph
 from .loading import find_source, load
 from .mcu.target import find_target
 from .mcu.target_file import bundled_targets
+from .passes import streaming as streaming_pass
 from .passes.pipeline import run_passes
 from .passes.schedule import best_cycles, parse_schedule, schedule
 from .report.progress import Silent
@@ -40,6 +41,7 @@ def compile(
     cycles: int | None = None,
     schedules: Mapping[str, Schedule | str] | None = None,
     pipeline: int | None = None,
+    streaming: int | None = None,
     samples=None,
     simulator: str | None = None,
     verify: bool = True,
@@ -70,6 +72,9 @@ def compile(
     pipeline
         Most adders in a row between two registers of the spatial layers, 1 to 64; by default 4.
         Fewer mean a faster clock, more registers and a longer latency.
+    streaming
+        Steps of a sequence that one call or frame takes: the state of recurrent layers goes on from
+        one to the next. None: every sample is a whole sequence.
     samples
         Integers of shape (batch, *input shape) to verify on; by default 32 that reach into corners.
     simulator
@@ -92,6 +97,7 @@ def compile(
     _check_target(target, mcu)
     out = Path(out)
     cycles, pipeline = _whole("cycles", cycles), _whole("pipeline", pipeline)
+    streaming = _whole("streaming", streaming)
     if schedules is not None and not isinstance(schedules, Mapping):
         raise InvalidInput(
             f"schedules must map layer names to schedules, found {type(schedules).__name__}"
@@ -110,6 +116,8 @@ def compile(
         expected = original.run(x)
         if verify:
             checks += _check_torch(source, original, x, expected)
+        if streaming is not None:
+            original, x, expected = _streamed(original, streaming, x, checks)
     with reporter.step("passes and schedules"):
         graph = run_passes(original, Path(dump_ir) if dump_ir is not None else None)
         compare(original, "graph after all passes", x, expected, graph.run(x), _rerun)
@@ -142,6 +150,7 @@ def compile(
                 "mcu": machine.name,
                 "cycles": cycles,
                 "pipeline": pipeline,
+                "streaming": streaming,
                 "schedules": {name: str(pick) for name, pick in fixed.items()},
             },
             checks=[{"form": c.form, "samples": c.samples, "differ": c.differ} for c in checks],
@@ -183,6 +192,15 @@ def _read(source) -> Graph:
     from .frontend.module import lower
 
     return lower(source)
+
+
+def _streamed(whole: Graph, steps: int, x: np.ndarray, checks: list[Check]):
+    """The graph that takes ``steps`` steps a call, calls to verify it on, and their results."""
+    graph = streaming_pass.streaming(whole, steps)
+    streaming_pass.check_streaming(whole, graph, x)
+    checks.append(Check("streamed graph", len(x)))
+    calls = x.reshape(-1, steps, x.shape[-1])[: len(x)]
+    return graph, calls, graph.run(calls)
 
 
 def _check_torch(source, graph: Graph, x, expected) -> list[Check]:

@@ -15,18 +15,19 @@ def to_graph_layout(x) -> np.ndarray:
     Parameters
     ----------
     x
-        Array or tensor of shape (batch, channels, height, width), or (batch, features).
+        Array or tensor of shape (batch, channels, height, width), (batch, steps, features) or
+        (batch, features).
 
     Returns
     -------
     Array of shape (batch, height, width, channels), or ``x`` unchanged.
     """
     array = np.asarray(x)
-    if array.ndim == 2:
+    if array.ndim in (2, 3):
         return array
     if array.ndim != 4:
         raise InvalidInput(
-            f"samples must be (batch, features) or (batch, channels, height, width), "
-            f"found shape {array.shape}"
+            f"samples must be (batch, features), (batch, steps, features) or (batch, channels, "
+            f"height, width), found shape {array.shape}"
         )
     return np.ascontiguousarray(array.transpose(0, 2, 3, 1))

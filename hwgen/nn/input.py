@@ -12,6 +12,8 @@ from .tensor import QTensor
 
 __all__ = ["InputQuantizer"]
 
+SHAPES = "(features,), (steps, features) or (channels, height, width)"
+
 
 @register_layer
 class InputQuantizer(Layer):
@@ -28,8 +30,8 @@ class InputQuantizer(Layer):
     signed
         Whether the integers have a sign.
     shape
-        Shape of one sample in PyTorch's order, (features,) or (channels, height, width); taken from
-        the first batch if not given.
+        Shape of one sample in PyTorch's order, (features,), (steps, features) or (channels, height,
+        width); taken from the first batch if not given.
     """
 
     def __init__(
@@ -55,10 +57,10 @@ class InputQuantizer(Layer):
         return Int(self.bits, self.signed)
 
     def _check(self, x: torch.Tensor) -> None:
-        if self.shape is None and x.dim() in (2, 4):
+        if self.shape is None and x.dim() in (2, 3, 4):
             self.shape = tuple(x.shape[1:])
         if tuple(x.shape[1:]) != self.shape:
-            want = self.shape or "(features,) or (channels, height, width)"
+            want = self.shape or SHAPES
             raise InvalidInput(f"a sample must have shape {want}, found {tuple(x.shape[1:])}")
 
     def train_forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -95,10 +97,8 @@ class InputQuantizer(Layer):
 
 
 def check_shape(shape) -> tuple[int, ...]:
-    """``shape`` as a tuple of 1 or 3 sizes, or InvalidInput."""
+    """``shape`` as a tuple of 1 to 3 sizes, or InvalidInput."""
     sizes = tuple(shape) if isinstance(shape, list | tuple | torch.Size) else (shape,)
-    if len(sizes) not in (1, 3) or not all(isinstance(n, int) and n > 0 for n in sizes):
-        raise InvalidInput(
-            f"a sample's shape must be (features,) or (channels, height, width), not {shape!r}"
-        )
+    if not 1 <= len(sizes) <= 3 or not all(isinstance(n, int) and n > 0 for n in sizes):
+        raise InvalidInput(f"a sample's shape must be {SHAPES}, not {shape!r}")
     return sizes

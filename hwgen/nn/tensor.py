@@ -22,7 +22,8 @@ class QTensor(torch.Tensor):
     Attributes
     ----------
     scale
-        float64 tensor: one number, or one a channel (axis 1); None where the integers were lost.
+        float64 tensor: one number, or one a channel (axis 1; of sequences axis 2); None where the
+        integers were lost.
     image
         (channels, height, width) of the image that a matrix was flattened from, or None where the
         graph, channels last, has the same order.
@@ -99,8 +100,9 @@ def integers(tensor: torch.Tensor) -> np.ndarray:
 
     Returns
     -------
-    int64 array, channels last: images (batch, height, width, channels), vectors (batch, n) in the
-    order of the channels-last image if they were flattened from one.
+    int64 array, channels last: images (batch, height, width, channels), sequences (batch, steps,
+    features), vectors (batch, n) in the order of the channels-last image if they were flattened
+    from one.
 
     Raises
     ------
@@ -130,8 +132,8 @@ def require_quantized(x, where: str) -> QTensor:
 
 
 def _along_channels(scale: torch.Tensor, axes: int) -> torch.Tensor:
-    """``scale`` shaped to broadcast along axis 1 of a tensor with ``axes`` axes."""
-    return scale.reshape(-1, *(1,) * (axes - 2)) if scale.dim() and axes > 2 else scale
+    """``scale`` shaped to broadcast along the channels: axis 1 of images, the last one of the rest."""
+    return scale.reshape(-1, *(1,) * (axes - 2)) if scale.dim() and axes > 3 else scale
 
 
 def _instead(name: str) -> str:
@@ -172,6 +174,8 @@ def _dropout(source, out, p=0.5, training=True, inplace=False):
 def _reshaped(source, out, *args, **kwargs):
     if out.shape == source.shape:
         return _same(source, out)
+    if out.dim() == 2 and source.dim() == 3 and len(out) == len(source) and not source.scale.dim():
+        return QTensor._tagged(out, source.scale)
     if out.dim() != 2 or source.dim() != 4 or len(out) != len(source):
         return f"a reshape from {tuple(source.shape)} to {tuple(out.shape)} is not a flatten"
     channels, height, width = source.shape[1:]

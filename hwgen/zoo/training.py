@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..nn.lstm import LSTM
 from ..nn.weighted import Weighted
 
 __all__ = ["accuracy", "augment", "fit", "small_teacher"]
@@ -83,6 +84,7 @@ def fit(
     frozen_part: float = 0.2,
     warm_up: float = 0.2,
     decay: float = 1e-4,
+    sparsity: float = 0.0,
     progress: Progress | None = None,
 ) -> nn.Module:
     """Train with Adam, a one-cycle schedule, and cross entropy.
@@ -105,6 +107,9 @@ def fit(
     warm_up
         The part of the epochs after which power-of-two weights keep the deviation that their scale
         follows from.
+    sparsity
+        Weight of the mean magnitude of recurrent states in the loss, which makes states zero. It
+        and the states' threshold rise to their full values over the first half of the epochs.
     progress
         Called with (epochs done, epochs, a few words).
 
@@ -126,6 +131,7 @@ def fit(
     if teacher is not None:
         teacher.eval()
     weighted = [layer for layer in model.modules() if isinstance(layer, Weighted)]
+    recurrent = [layer for layer in model.modules() if isinstance(layer, LSTM)]
     for epoch in range(epochs):
         model.train()
         for layer in weighted:
@@ -135,6 +141,9 @@ def fit(
                 layer.freeze_scale()
             if epoch >= epochs / 2:
                 layer.freeze_mask()
+        share = min(1.0, 2 * epoch / epochs)
+        for layer in recurrent:
+            layer.ramp(share)
         order = torch.randperm(len(x), generator=generator)
         total = 0.0
         for step in range(batches):
@@ -147,6 +156,8 @@ def fit(
                     target = F.softmax(teacher(inputs) / temperature, dim=1)
                 soft = F.log_softmax(logits / temperature, dim=1)
                 loss = 0.3 * loss + temperature**2 * F.kl_div(soft, target, reduction="batchmean")
+            if sparsity:
+                loss = loss + sparsity * share * sum(layer.penalty for layer in recurrent)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -1,0 +1,33 @@
+"""Gate functions of deployed recurrent layers, on integers in PyTorch; see docs/ir.md."""
+
+from __future__ import annotations
+
+import torch
+
+from ..ops.lib.gates import sigmoid_table
+
+__all__ = ["narrow", "sigmoid", "tanh"]
+
+
+def narrow(x: torch.Tensor, shift: int, bits: int = 12) -> torch.Tensor:
+    """``x / 2^shift`` rounded half up, saturated to ``bits`` bits."""
+    rounded = torch.div(x + (1 << shift) // 2, 1 << shift, rounding_mode="floor")
+    return rounded.clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def sigmoid(z: torch.Tensor, activation: str) -> torch.Tensor:
+    """Q4.8 to Q0.8: the piecewise linear form, or the table of 256 entries."""
+    if activation == "table":
+        table = torch.as_tensor(sigmoid_table().copy(), device=z.device)
+        return table[torch.div(z, 16, rounding_mode="floor") + 128]
+    size = z.abs()
+    # Each line lies above the ones before it from its own beginning on.
+    y = torch.where(size >= 256, size // 8 + 160, size // 4 + 128)
+    y = torch.where(size >= 608, size // 32 + 216, y)
+    y = torch.where(size >= 1280, 256, y)
+    return torch.where(z < 0, 256 - y, y)
+
+
+def tanh(z: torch.Tensor, activation: str) -> torch.Tensor:
+    """``2 sigmoid(2 z) - 1``: Q4.8 to Q0.8."""
+    return 2 * sigmoid((2 * z).clamp(-2048, 2047), activation) - 256

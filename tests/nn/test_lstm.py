@@ -1,0 +1,144 @@
+"""The LSTM layer: exact results, training, and what is refused."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from hwgen import nn as q
+from hwgen.errors import InvalidInput, Unsupported
+from hwgen.frontend import checkpoint
+from hwgen.frontend.module import lower
+from hwgen.nn import gates, integers
+from hwgen.ops.lib import gates as golden
+
+CODES = ("ternary", "binary", "uniform", "power_of_two")
+
+
+def network(units: int = 7, every_step: bool = False, **options) -> nn.Sequential:
+    torch.manual_seed(units)
+    return nn.Sequential(
+        q.InputQuantizer(5, scale=1 / 16, shape=(6, 3)),
+        q.LSTM(3, units, every_step=every_step, **options),
+    )
+
+
+@pytest.mark.parametrize("activation", ["plan", "table"])
+def test_gates_are_those_of_the_graph(activation):
+    z = np.arange(-2048, 2048)
+    tensor = torch.as_tensor(z)
+    for name in ("sigmoid", "tanh"):
+        want = getattr(golden, name)(z, activation)
+        assert getattr(gates, name)(tensor, activation).tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("activation", ["plan", "table"])
+def test_the_sigmoid_is_near_and_symmetric(activation):
+    z = np.arange(-2048, 2048)
+    y = golden.sigmoid(z, activation)
+    assert (np.diff(y) >= 0).all()
+    real = 1 / (1 + np.exp(-z / 256))
+    assert np.abs(y / 256 - real).max() <= (0.0215 if activation == "plan" else 0.0092)
+    if activation == "plan":
+        assert (y[1:] == 256 - y[1:][::-1]).all()
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("every_step", [False, True])
+def test_eval_equals_the_graph(code, every_step, tmp_path):
+    model = network(code=code, every_step=every_step, threshold=0.1, activation="table")
+    x = torch.randn(40, 6, 3)
+    model.train()(x)
+    model.eval()
+    graph = lower(model, x)
+    want = graph.run(graph.quantize(x.numpy()))
+    assert want.shape == ((40, 6, 7) if every_step else (40, 7))
+    assert len(np.unique(want)) > 20
+    assert np.array_equal(integers(model(x)), want)
+    checkpoint.save(model, tmp_path / "m.pt")
+    assert (
+        checkpoint.load(tmp_path / "m.pt").run(graph.quantize(x.numpy())).tolist() == want.tolist()
+    )
+
+
+def test_training_sees_what_is_deployed():
+    """The float forward differs from the integers by roundings only."""
+    model = network(24, activation="table", threshold=0.1)
+    x = torch.randn(64, 6, 3)
+    real = model.train()(x).detach()
+    deployed = model.eval()(x).plain()
+    assert float((real - deployed).abs().mean()) < 0.02
+    assert float(real.abs().mean()) > 0.1
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_gradients_reach_everything(code):
+    model = network(code=code, threshold=0.2).train()
+    model(torch.randn(8, 6, 3)).square().sum().backward()
+    for name, parameter in model[1].named_parameters():
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_small_states_are_dropped_as_the_threshold_rises():
+    model, x = network(40, threshold=0.3), torch.randn(16, 6, 3)
+    layer = model[1]
+    kept = []
+    for share in (0.0, 0.5, 1.0):
+        layer.ramp(share)
+        kept.append(int((model.train()(x) != 0).sum()))
+        assert 0 < float(layer.penalty.detach()) < 1
+    assert kept[0] > kept[1] > kept[2] > 0
+    smallest = model.eval()(x).ints.abs()
+    assert int(smallest[smallest > 0].min()) >= 38  # 0.3 of 128
+
+
+def test_settled_weights_are_deployed_alike():
+    model, x = network(code="ternary"), torch.randn(9, 6, 3)
+    before = integers(model.eval()(x))
+    model[1].settle()
+    assert set(model[1].weight_hidden.unique().tolist()) == {-1, 0, 1}
+    assert np.array_equal(integers(model(x)), before)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"proj_size": 3}, Unsupported, "proj_size is not supported: no projections"),
+        ({"bidirectional": True}, Unsupported, "bidirectional is not supported"),
+        ({"threshold": 2}, InvalidInput, r"threshold must lie in 0..1, not 2"),
+        ({"activation": "relu"}, InvalidInput, "activation must be 'plan' or 'table', not 'relu'"),
+        ({"shift": 16}, InvalidInput, r"shift must be an integer in 0..15, not 16"),
+        ({"code": "octal"}, InvalidInput, "code must be one of"),
+        ({"colour": 1}, InvalidInput, "'colour' is no option of code 'ternary'"),
+    ],
+)
+def test_unsupported_variants_are_named(options, error, says):
+    with pytest.raises(error, match=says):
+        q.LSTM(3, 4, **options)
+
+
+def test_gains_that_do_not_fit_are_named_by_row():
+    model = network()
+    with torch.no_grad():
+        model[1].gain_hidden[5] = 1000.0
+    with pytest.raises(InvalidInput, match=r"gain_hidden must fit 11 bits at shift 6, .* in row 5"):
+        lower(model, torch.zeros(1, 6, 3))
+    with torch.no_grad():
+        model[1].gain_hidden[5] = math.nan
+    with pytest.raises(InvalidInput, match=r"layer '1' \(LSTM\): gain_hidden must be finite"):
+        lower(model, torch.zeros(1, 6, 3))
+
+
+def test_only_sequences_are_taken():
+    model = nn.Sequential(q.InputQuantizer(5, scale=1 / 16, shape=(3,)), q.LSTM(3, 4))
+    with pytest.raises(InvalidInput, match=r"input must have shape \(batch, steps, 3\)"):
+        model.train()(torch.zeros(2, 3))
+    with pytest.raises(
+        InvalidInput, match=r"input must be a sequence \(steps, 3\), found a sample"
+    ):
+        lower(model, torch.zeros(1, 3))
