@@ -21,6 +21,7 @@ GATES = 4
 STATE_STEP = 2.0**-7  # real value of one step of h
 FRACTION = 8  # bits of a pre-activation behind the binary point
 DEFAULT_GAIN_BITS = 11
+DEFAULT_SHIFT = 6
 
 
 @register_layer
@@ -56,7 +57,8 @@ class LSTM(Layer):
     activation
         Sigmoid and tanh when deployed: "plan", piecewise linear, or "table", 256 entries.
     shift
-        Fractional bits of the deployed gains, 0 to 15.
+        Fractional bits of the deployed gains, 0 to 15; None for as many of 6 as the gains' width
+        allows.
     gain_bits
         Width of a deployed gain, 2 to 16.
     options
@@ -81,7 +83,7 @@ class LSTM(Layer):
         every_step: bool = False,
         threshold: float = 0.0,
         activation: str = "plan",
-        shift: int = 6,
+        shift: int | None = None,
         gain_bits: int = DEFAULT_GAIN_BITS,
         **options,
     ) -> None:
@@ -94,7 +96,8 @@ class LSTM(Layer):
             raise InvalidInput(f"threshold must lie in 0..1, not {threshold!r}")
         if activation not in ("plan", "table"):
             raise InvalidInput(f"activation must be 'plan' or 'table', not {activation!r}")
-        _check_range(shift, "shift", 0, 15)
+        if shift is not None:
+            _check_range(shift, "shift", 0, 15)
         _check_range(gain_bits, "gain_bits", 2, 16)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.code = "binary" if (code, bits) == ("uniform", 1) else code
@@ -202,45 +205,48 @@ class LSTM(Layer):
         for name, value in self.state_dict().items():
             if not torch.isfinite(value).all():
                 raise InvalidInput(f"{name} must be finite, found NaN or infinity")
-        unit = float(1 << (FRACTION + self.shift))
         codes, gains = {}, {}
-        for name, quantizer, real, step in (
+        for name, quantizer, real, size in (
             ("input", self._input, float(input_scale), self.input_size),
             ("hidden", self._hidden, STATE_STEP, self.hidden_size),
         ):
             weight = getattr(self, f"weight_{name}").double().cpu()
             signs = np.ones(len(weight), dtype=np.int64)
             try:
-                ints, scale = quantizer.integers(weight, None, signs)
+                ints, step = quantizer.integers(weight, None, signs)
             except InvalidInput as error:
                 raise InvalidInput(f"weight_{name}: {error}") from None
             codes[name] = quantizer.code(ints, signs)
             gain = getattr(self, f"gain_{name}").double().cpu().numpy()
-            gains[name] = self._integers(
-                f"gain_{name}", gain * scale * real / math.sqrt(step) * unit
-            )
+            gains[f"gain_{name}"] = gain * float(step) * real / math.sqrt(size) * 2**FRACTION
+        shift, whole = self._gains(gains)
+        bias = self.bias.double().cpu().numpy() * 2 ** (FRACTION + shift)
         return {
             "input_weights": codes["input"],
             "recurrent_weights": codes["hidden"],
-            "input_gain": gains["input"],
-            "recurrent_gain": gains["hidden"],
-            "bias": np.rint(self.bias.double().cpu().numpy() * unit).astype(np.int64),
-            "shift": self.shift,
+            "input_gain": whole["gain_input"],
+            "recurrent_gain": whole["gain_hidden"],
+            "bias": np.rint(bias).astype(np.int64),
+            "shift": shift,
             "activation": self.activation,
             "threshold": self._least,
             "every_step": self.every_step,
         }
 
-    def _integers(self, name: str, gains: np.ndarray) -> np.ndarray:
-        whole = np.rint(gains).astype(np.int64)
+    def _gains(self, gains: dict[str, np.ndarray]) -> tuple[int, dict[str, np.ndarray]]:
+        """The shift, and the gains as integers at that shift."""
         most = (1 << (self.gain_bits - 1)) - 1
-        wrong = np.flatnonzero(np.abs(whole) > most)
-        if len(wrong):
-            raise InvalidInput(
-                f"{name} must fit {self.gain_bits} bits at shift {self.shift}, found {whole[wrong[0]]} "
-                f"in row {wrong[0]}; take more gain_bits or a smaller shift"
-            )
-        return whole
+        shifts = range(DEFAULT_SHIFT, -1, -1) if self.shift is None else (self.shift,)
+        for shift in shifts:
+            whole = {name: np.rint(g * 2**shift).astype(np.int64) for name, g in gains.items()}
+            wrong = [(n, int(r)) for n, g in whole.items() for r in np.flatnonzero(abs(g) > most)]
+            if not wrong:
+                return shift, whole
+        name, row = wrong[0]
+        raise InvalidInput(
+            f"{name} must fit {self.gain_bits} bits at shift {shift}, found {whole[name][row]} in "
+            f"row {row}; take more gain_bits" + (" or a smaller shift" if shift else "")
+        )
 
     def eval_forward(self, x) -> QTensor:
         x = require_quantized(x, self.where)
@@ -263,7 +269,7 @@ class LSTM(Layer):
             a = (h.double() @ recurrent).long()
             b = (ints[:, t].double() @ inputs).long()
             z = a * tensor["recurrent_gain"] + b * tensor["input_gain"] + tensor["bias"]
-            i, f, g, o = gates.narrow(z, self.shift).chunk(GATES, 1)
+            i, f, g, o = gates.narrow(z, parts["shift"]).chunk(GATES, 1)
             forgot = gates.sigmoid(f, self.activation) * c
             learned = gates.sigmoid(i, self.activation) * gates.tanh(g, self.activation)
             c = gates.narrow(forgot + learned, 8)

@@ -123,10 +123,20 @@ def test_unsupported_variants_are_named(options, error, says):
 
 
 def test_gains_that_do_not_fit_are_named_by_row():
-    model = network()
+    model = network(shift=6)
     with torch.no_grad():
-        model[1].gain_hidden[5] = 1000.0
+        model[1].gain_hidden[5] = 100.0
     with pytest.raises(InvalidInput, match=r"gain_hidden must fit 11 bits at shift 6, .* in row 5"):
+        lower(model, torch.zeros(1, 6, 3))
+    model = network()  # of its own, the layer takes a smaller shift
+    with torch.no_grad():
+        model[1].gain_hidden[5] = 100.0
+    op = lower(model, torch.zeros(1, 6, 3)).nodes[1].op
+    assert op.shift == 3
+    assert op.recurrent_gain.array[5] == round(100 / 7**0.5 * 2 * 2**3)
+    with torch.no_grad():
+        model[1].gain_hidden[5] = 1e6
+    with pytest.raises(InvalidInput, match=r"in row 5; take more gain_bits$"):
         lower(model, torch.zeros(1, 6, 3))
     with torch.no_grad():
         model[1].gain_hidden[5] = math.nan
