@@ -21,7 +21,7 @@ GATES = 4
 STATE_STEP = 2.0**-7  # real value of one step of h
 FRACTION = 8  # bits of a pre-activation behind the binary point
 DEFAULT_GAIN_BITS = 11
-DEFAULT_SHIFT = 6
+MAX_SHIFT = 15
 
 
 @register_layer
@@ -57,8 +57,7 @@ class LSTM(Layer):
     activation
         Sigmoid and tanh when deployed: "plan", piecewise linear, or "table", 256 entries.
     shift
-        Fractional bits of the deployed gains, 0 to 15; None for as many of 6 as the gains' width
-        allows.
+        Fractional bits of the deployed gains, 0 to 15; None for as many as the gains' width allows.
     gain_bits
         Width of a deployed gain, 2 to 16.
     options
@@ -236,7 +235,7 @@ class LSTM(Layer):
     def _gains(self, gains: dict[str, np.ndarray]) -> tuple[int, dict[str, np.ndarray]]:
         """The shift, and the gains as integers at that shift."""
         most = (1 << (self.gain_bits - 1)) - 1
-        shifts = range(DEFAULT_SHIFT, -1, -1) if self.shift is None else (self.shift,)
+        shifts = range(MAX_SHIFT, -1, -1) if self.shift is None else (self.shift,)
         for shift in shifts:
             whole = {name: np.rint(g * 2**shift).astype(np.int64) for name, g in gains.items()}
             wrong = [(n, int(r)) for n, g in whole.items() for r in np.flatnonzero(abs(g) > most)]

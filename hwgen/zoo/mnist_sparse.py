@@ -15,14 +15,12 @@ import torch
 from torch import nn
 
 from .. import nn as q
-from . import data
-from .training import accuracy, augment, fit, small_teacher
+from .mnist import SEED, moved, training_images
+from .training import accuracy, fit, small_teacher
 
 __all__ = ["PROMISE", "build_model", "train"]
 
 PROMISE = 0.983
-SEED = 1
-VALIDATION = 5000  # the last training images, to tell accuracies on; never trained on
 DENSITY = 0.1
 HIDDEN = 512
 Build = Callable[[], nn.Module]
@@ -59,16 +57,9 @@ def train(progress=None, say=None, epochs: int = 20) -> nn.Module:
     epochs
         Passes over the data.
     """
-    images, labels = data.mnist("train")
-    x = torch.as_tensor(data.to_real(images, "mnist"), dtype=torch.float32).flatten(1)
-    y = torch.as_tensor(labels)
-    rest, rest_labels = x[-VALIDATION:], y[-VALIDATION:]
-    x, y = x[:-VALIDATION], y[:-VALIDATION]
-
-    def change(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        moved = batch.reshape(-1, 1, 28, 28)
-        return augment(moved, generator, degrees=5, shift=1, zoom=0.05).flatten(1)
-
+    (x, y), (rest, rest_labels) = training_images()
+    x, rest = x.flatten(1), rest.flatten(1)
+    change = moved(degrees=5, shift=1, zoom=0.05)
     common = {"change": change, "seed": SEED, "progress": progress}
 
     def trained(build: Build, what: str) -> nn.Module:

@@ -12,14 +12,12 @@ import torch
 from torch import nn
 
 from .. import nn as q
-from . import data
-from .training import augment, fit
+from .mnist import SEED, moved, training_images
+from .training import fit
 
 __all__ = ["PROMISE", "build_model", "train"]
 
 PROMISE = 0.985
-SEED = 1
-VALIDATION = 5000  # the last training images, to tell accuracies on; never trained on
 
 
 def build_model() -> nn.Module:
@@ -47,16 +45,9 @@ def train(progress=None, say=None, epochs: int = 15) -> nn.Module:
     epochs
         Passes over the data.
     """
-    images, labels = data.mnist("train")
-    x = torch.as_tensor(data.to_real(images, "mnist"), dtype=torch.float32).flatten(1)
-    y = torch.as_tensor(labels)
-    validation = x[-VALIDATION:], y[-VALIDATION:]
-    x, y = x[:-VALIDATION], y[:-VALIDATION]
-
-    def change(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        images = batch.reshape(-1, 1, 28, 28)
-        return augment(images, generator, degrees=8, shift=1.5, zoom=0.08).flatten(1)
-
+    (x, y), (rest, rest_labels) = training_images()
+    x, rest = x.flatten(1), rest.flatten(1)
+    change = moved(degrees=8, shift=1.5, zoom=0.08)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         model = fit(
@@ -72,8 +63,8 @@ def train(progress=None, say=None, epochs: int = 15) -> nn.Module:
             seed=SEED,
             progress=progress,
         )
-        moved = change(x[:20_000], torch.Generator().manual_seed(SEED))
-        report = q.recalibrate(model, moved, check=validation)
+        several = change(x[:20_000], torch.Generator().manual_seed(SEED))
+        report = q.recalibrate(model, several, check=(rest, rest_labels))
     for layer in model:
         if isinstance(layer, q.Linear):
             layer.settle()

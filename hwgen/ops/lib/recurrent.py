@@ -13,6 +13,7 @@ from ...ir.types import Type
 from .linear import accumulator
 
 __all__ = [
+    "ROW_LIMIT",
     "STATE_BITS",
     "STEP_OVERHEAD",
     "State",
@@ -21,6 +22,7 @@ __all__ = [
     "product_intervals",
     "prune",
     "rough_luts",
+    "row_reach",
     "step_cycles",
     "verify_gains",
     "verify_sequence",
@@ -31,6 +33,7 @@ STATE_BITS = 8  # of h, Q1.7
 GAIN_BITS = 16
 MAX_SHIFT = 15
 MAX_INPUT_BITS = 16
+ROW_LIMIT = 1 << 31
 STEP_OVERHEAD = 12  # cycles of a step that no column and no unit takes: filling and draining
 
 
@@ -96,19 +99,21 @@ def verify_gains(op, gates: int, x: Type) -> None:
             raise RuleViolation(
                 f"{name} must fit {bits} bits, found {values.array[wrong[0]]} in row {wrong[0]}"
             )
-    reach = np.abs(op.bias.array) + ((1 << op.shift) >> 1)
     h = 1 << (STATE_BITS - 1)
-    for weights, gain, largest in (
-        (op.recurrent_weights, op.recurrent_gain, h),
-        (op.input_weights, op.input_gain, max(x.hi, -x.lo)),
-    ):
-        reach = reach + np.abs(weights.decode()).sum(axis=1) * largest * np.abs(gain.array)
-    wrong = np.flatnonzero(reach >= 1 << 31)
+    reach = np.abs(op.bias.array) + ((1 << op.shift) >> 1)
+    reach = reach + row_reach(op.recurrent_weights.decode(), op.recurrent_gain.array, h)
+    reach = reach + row_reach(op.input_weights.decode(), op.input_gain.array, max(x.hi, -x.lo))
+    wrong = np.flatnonzero(reach >= ROW_LIMIT)
     if len(wrong):
         raise RuleViolation(
             f"gains times products must stay below 2^31, found up to {reach[wrong[0]]} in row "
             f"{wrong[0]}; lower shift"
         )
+
+
+def row_reach(weights: np.ndarray, gain: np.ndarray, largest: int) -> np.ndarray:
+    """The largest magnitude of every row's ``gain * sum(weights * v)`` for ``|v| <= largest``."""
+    return np.abs(weights).sum(axis=1) * largest * np.abs(gain)
 
 
 def product_intervals(op, x: Type) -> tuple[tuple[int, int], tuple[int, int]]:
