@@ -12,6 +12,7 @@ from ..ir.graph import Graph, identifier
 from .build import CBuild, Layer, Port
 from .describe import describe_port
 from .function import Function
+from .masks import mask_tests
 from .names import KEYWORDS, Names
 from .package import headers, ports, write_runtime, write_text
 from .planning.memory import Memories, assign
@@ -30,6 +31,8 @@ _HEADERS = frozenset(
         "hwgen_bits",
         "hwgen_dot",
         "hwgen_gather",
+        "hwgen_lfsr",
+        "hwgen_masks",
         "hwgen_port",
         "hwgen_runtime",
         "hwgen_simd",
@@ -43,7 +46,8 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
     """Write ``folder/c/``: C11 that computes ``graph`` bit for bit.
 
     ``<model>.h`` and ``<model>.c`` with ``hwgen_runtime.h`` are the model; ``<model>_test.c``
-    checks golden vectors, ``<model>_batch.c`` runs a file of samples, ``Makefile`` builds both,
+    checks golden vectors, and with ``<model>_masks.c`` the masks that shift registers draw, if
+    there are any; ``<model>_batch.c`` runs a file of samples, ``Makefile`` builds both,
     ``CMakeLists.txt`` makes a library, ``README.md`` says how to use it, ``build.json`` describes
     all of it; ``gap_main.c`` and ``gap.mk`` are for the GAP SDK, where the target has that
     platform. Equal input gives equal bytes.
@@ -73,6 +77,8 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
     functions = _functions(model, program)
     memories = assign(functions, program)
     arena = memories.arena
+    masks = mask_tests(functions, memories)
+    names = functions[0].names
     x = _vectors(graph) if samples is None else graph.check_input(samples)
     y = graph.run(x)
     build = CBuild(
@@ -114,6 +120,9 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         "profiles": not machine.is_host and not machine.is_team,
         **_body(functions, program, memories),
         "samples": len(x),
+        "masks": masks,
+        "masks_entry": names.take(f"{model}_masks"),
+        "masks_run": names.take(f"{model}_masks_run"),
         "inputs": x.reshape(len(x), -1),
         "outputs": y.reshape(len(y), -1),
     }
@@ -128,13 +137,15 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         "CMakeLists.txt": "model.cmake.j2",
         "README.md": "model_readme.md.j2",
     }
+    if masks:
+        templates[f"{model}_masks.c"] = "model_masks.c.j2"
     if "ports/pmsis" in context["ports"]:
         templates["gap_main.c"] = "targets/pmsis/gap_main.c.j2"
         templates["gap.mk"] = "targets/pmsis/gap.mk.j2"
     for name, template in templates.items():
         text = TEMPLATES.get_template(template).render(context)
         write_text(build.folder / name, wrap_code(text) if name.endswith((".c", ".h")) else text)
-    write_runtime(build.folder, functions, machine, memories)
+    write_runtime(build.folder, functions, machine, memories, has_masks=bool(masks))
     if memories.l3_bytes:
         (build.folder / f"{model}_l3.bin").write_bytes(_external(functions, memories))
     save_target(machine, build.folder)

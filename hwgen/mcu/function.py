@@ -99,6 +99,8 @@ class Function:
         Of the runtime, that it needs beside the common ones; or empty.
     macs
         Products that it sums up.
+    blocks
+        Its weights as micro-kernels compute them, if they do.
     parts
         Texts of the functions that it calls.
     body
@@ -117,6 +119,7 @@ class Function:
     micro_kernel: str = ""
     header: str = ""
     macs: int = 0
+    blocks: Blocks | Depthwise | None = None
     parts: list[str] = field(default_factory=list)
     body: str = ""
 
@@ -256,7 +259,7 @@ class Function:
             template, values = renderer.template, renderer.values(stage, self)
         made = Scalar(values["work"], (stage.nodes[0] if stage.kernel else stage.inputs[0]).type)
         steps, last = self._epilogue(made)
-        blocks = values.get("blocks") or values.get("depthwise")
+        self.blocks = blocks = values.get("blocks") or values.get("depthwise")
         if blocks is not None:
             self.parts.append(self._finish(blocks, steps, last))
             if blocks.gather:

@@ -18,6 +18,7 @@ __all__ = ["headers", "ports", "write_runtime", "write_text"]
 
 RUNTIME, SIMD, MEMORY = "hwgen_runtime.h", "hwgen_simd.h", "hwgen_memory.h"
 TILE, STREAM = "hwgen_tile.h", "hwgen_stream.h"
+MASKS = ("hwgen_lfsr.h", "hwgen_masks.h")  # of the test of masks
 POOL = "hwgen_pool.h"
 # Prefix of the functions of a header, what writes it, and what it can hold.
 MICRO_KERNELS = {
@@ -61,10 +62,14 @@ def ports(target: Target) -> list[str]:
 
 
 def write_runtime(
-    folder: Path, functions: Sequence[Function], target: Target, memories: Memories
+    folder: Path,
+    functions: Sequence[Function],
+    target: Target,
+    memories: Memories,
+    has_masks: bool,
 ) -> None:
-    """Write what a model includes and what it is linked with."""
-    for name in headers(functions, target, memories):
+    """Write what a model and its test include, and what they are linked with."""
+    for name in (*headers(functions, target, memories), *(MASKS if has_masks else ())):
         if name == SIMD:
             text = render_simd()
         elif name in MICRO_KERNELS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ir.types import Int
+from ..ops.codes.lfsr_masked import LfsrMasked
 from .storage import CType, storage
 
 __all__ = [
@@ -94,10 +95,13 @@ class Kept:
         Booleans of shape (output channels, weights a row).
     share
         Neighbouring channels that keep the same positions; divides the channels.
+    drawn
+        The code whose shift registers draw the mask, if any do.
     """
 
     mask: np.ndarray
     share: int
+    drawn: LfsrMasked | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,4 +14,4 @@ __all__: list[str] = []
 @stores(LfsrMasked)
 def lfsr_masked(code: LfsrMasked) -> StoredWeights:
     """With the zeros between them, or alone: the layer takes what serves it."""
-    return replace(plain_weights(code.decode()), kept=Kept(code.mask(), 1))
+    return replace(plain_weights(code.decode()), kept=Kept(code.mask(), 1, drawn=code))
