@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ir.types import Int
 from .storage import CType, storage
+
+if TYPE_CHECKING:
+    from .rebuild import Rebuild
 
 __all__ = [
     "BIT_PRODUCTS",
@@ -121,6 +125,8 @@ class StoredWeights:
         How micro-kernels can multiply them; or None.
     kept
         Of sparse weights those that can be stored alone, see :mod:`.gather`.
+    rebuild
+        How int8 weights can be stored in fewer bytes, see :mod:`.rebuild`.
     """
 
     rows: np.ndarray
@@ -130,6 +136,7 @@ class StoredWeights:
     summary: str
     packing: Packing | None = None
     kept: Kept | None = None
+    rebuild: Rebuild | None = None
 
 
 def pack(rows: np.ndarray, bits: int) -> np.ndarray:

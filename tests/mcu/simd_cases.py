@@ -100,6 +100,7 @@ MODELS = {
     "max_u8": _lane_by_lane(np.maximum, False),
     "shift_left_s8": lambda x, n: words(lanes(x, 8, False) << n[:, None]),
     "shift_right_s8": lambda x, n: words(lanes(x, 8, True) >> n[:, None]),
+    "shift_right_each_s8": lambda x, s: words(lanes(x, 8, True) >> (lanes(s, 8, False) & 7)),
     "low_halves": lambda a, b: (a & 0xFFFF) | (b & 0xFFFF) << 16,
     "high_halves": lambda a, b: a >> 16 | b >> 16 << 16,
     "shuffle": _shuffle,

@@ -8,6 +8,7 @@ from ..blocks import add_blocks
 from ..function import Function
 from ..gather import add_gather, gather_cycles, sparse_form
 from ..linear import accumulator, packing, stored_weights
+from ..rebuild import CHANNELS, chosen
 from ..registry import renders
 from ..stages import Stage
 from ..storage import INT32, conversion
@@ -44,12 +45,16 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
         function.cut(granule=blocks.channels, cycles_per_output=cycles)
         return {**values, "blocks": blocks}
     if packed:
-        block = block_channels(outputs, inputs, packed, function.target)
-        blocks = add_blocks(function, matrix[:, None], op.bias, packed, block, is_direct=True)
+        rebuild = chosen(stored.rebuild, matrix, function.target)
+        block = CHANNELS if rebuild else block_channels(outputs, inputs, packed, function.target)
+        runs = matrix[:, None]
+        blocks = add_blocks(function, runs, op.bias, packed, block, True, rebuild)
         if blocks.column_bytes != inputs:
             function.scratch_bytes = blocks.column_bytes
             values |= {"pads": True, "data": "scratch"}
-        function.cut(granule=block, cycles_per_output=inputs // 2 + 10)
+        function.scratch_bytes_a_core = blocks.rebuilt_bytes
+        cycles = inputs // 2 + int(rebuild.cycles * inputs if rebuild else 0)
+        function.cut(granule=block, cycles_per_output=cycles + 10)
         return {**values, "blocks": blocks}
     weights = function.weights(f"{stage.name}_weights", stored)
     function.cut(cycles_per_output=8 * inputs)
