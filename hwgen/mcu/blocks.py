@@ -9,7 +9,7 @@ import numpy as np
 from ..ir.constant import Constant
 from .expressions import Term, plus, times
 from .function import Function
-from .rebuild import HEADER, Rebuild, rebuilt_bytes
+from .rebuild import HEADER, Rebuild
 from .storage import INT32, CType
 from .weights import Packing
 
@@ -81,17 +81,6 @@ class Blocks:
             return plus(self.symbol, times(b, self.block_bytes))
         return f"{self.symbol}[{b}]"
 
-    def rebuilding(self, b: str) -> str:
-        """The C expression that makes the weights of block ``b`` in ``rebuilt``."""
-        return self.rebuild.call("rebuilt", f"{self.at(b)}", self.column_bytes)
-
-    @property
-    def rebuilt_bytes(self) -> int:
-        """Of what a core rebuilds a block in."""
-        if self.rebuild is None:
-            return 0
-        return rebuilt_bytes(self.column_bytes) + self.rebuild.room_bytes
-
 
 def data_kind(function: Function) -> str:
     """What names of micro-kernels call the type of a function's input, which holds bytes."""
@@ -128,16 +117,17 @@ def add_blocks(
     if rows > 1:  # a row of the window starts at a whole word
         runs = np.pad(runs, ((0, 0), (0, 0), (0, -length % 4)))
     matrix = runs.reshape(outputs, -1)
-    blocks = rebuild.blocks(matrix) if rebuild else packing.blocks(matrix, channels)
+    blocks = rebuild.blocks if rebuild else packing.blocks(matrix, channels)
     steps = -(-matrix.shape[1] // packing.step)
     ctype = CType(8, blocks.dtype == np.int8)
     symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), ctype)
     padded = np.pad(bias.array, (0, -outputs % channels))
     bits = packing.bits
     each = "" if bits == 8 else f", {8 // bits}{' channels' * packing.is_nested} a byte"
+    kind = "powers of two" if packing.is_power else "weights"
     if rebuild:
         function.header = HEADER
-    summary = f"{rebuild.summary}, rebuilt" if rebuild else f"{bits}-bit weights{each},"
+    summary = f"{rebuild.summary}, rebuilt" if rebuild else f"{bits}-bit {kind}{each},"
     function.notes.append(f"{summary} in blocks of {channels} channels")
     e = function.extent
     count = f"({e.channels} + {channels - 1}) / {channels}" if e.is_tile else len(blocks)

@@ -31,6 +31,7 @@ _HEADERS = frozenset(
         "hwgen_dot",
         "hwgen_gather",
         "hwgen_port",
+        "hwgen_rebuild",
         "hwgen_runtime",
         "hwgen_simd",
         "hwgen_tile",

@@ -1,105 +1,98 @@
-"""Weights that lie in fewer bits than they are multiplied with, and are rebuilt block by block."""
+"""Weights that are stored as what they are computed from, and rebuilt block by block."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 
 from .target import Target
+from .weights import StoredWeights, power_fields
 
-__all__ = ["CHANNELS", "GROUP", "HEADER", "Rebuild", "chosen", "power_words", "rebuilt_bytes"]
+__all__ = ["CHANNELS", "GROUP", "HEADER", "Rebuild", "chosen_rebuild", "power_words"]
 
 CHANNELS = 4
 """Output channels of a block: few, since the int8 weights of a block lie in scratch memory."""
 
-GROUP = 16  # weights that hwgen_powers makes at a time
-HEADER = "hwgen_rebuild.h"  # of the runtime
+GROUP = 16
+"""Powers of two that ``hwgen_powers`` makes at a time."""
+
+HEADER = "hwgen_rebuild.h"
+"""Of the runtime."""
 
 
-class Rebuild(ABC):
-    """How blocks of int8 weights are stored in fewer bytes, and rebuilt by ``hwgen_rebuild.h``.
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """How blocks of int8 weights are stored in fewer bytes, and rebuilt in scratch memory.
 
     Attributes
     ----------
+    blocks
+        What is stored: uint8, shape (blocks of :data:`CHANNELS` channels, bytes of a block, a
+        multiple of 4).
+    function, arguments
+        Of the runtime, that rebuilds a block as :func:`.weights.block_rows` lays it out, and what
+        it takes beside the addresses.
     summary
         How they are stored, for comments.
     cycles
         Of a DSP core, to rebuild a weight; for estimates.
+    columns
+        Weights of a channel.
     room_bytes
-        What it needs beside the block.
+        What the function needs beside the block.
     """
 
+    blocks: np.ndarray
+    function: str
+    arguments: tuple[int, ...]
     summary: str
     cycles: float
-    room_bytes: int = 0
+    columns: int
+    room_bytes: int
 
-    @abstractmethod
-    def blocks(self, matrix: np.ndarray) -> np.ndarray:
-        """What is stored of a matrix of weights.
+    @property
+    def block_bytes(self) -> int:
+        """Of a block of int8 weights."""
+        return CHANNELS * 4 * -(-self.columns // 4)
 
-        Parameters
-        ----------
-        matrix
-            Integers of 8 bits, of shape (output channels, n).
+    @property
+    def scratch_bytes(self) -> int:
+        """What a core needs."""
+        return self.block_bytes + self.room_bytes
 
-        Returns
-        -------
-        uint8 array of shape (blocks of :data:`CHANNELS` channels, bytes of a block, a multiple of 4).
-        """
-
-    @abstractmethod
-    def call(self, to: str, source: str, columns: int) -> str:
-        """The C expression that rebuilds a block as :func:`.weights.block_rows` lays it out.
-
-        Parameters
-        ----------
-        to
-            Where to: the block, and :attr:`room_bytes` behind it.
-        source
-            What is stored of it.
-        columns
-            Weights of a channel, with what fills up the last word.
-        """
+    def call(self, to: str, source: str) -> str:
+        """The C expression that rebuilds a block of ``source`` in ``to``, of :attr:`scratch_bytes`."""
+        arguments = (to, f"{to} + {self.block_bytes}", source, *map(str, self.arguments))
+        return f"{self.function}({', '.join(arguments)})"
 
 
-def rebuilt_bytes(n: int) -> int:
-    """Of a block of int8 weights, n a channel."""
-    return CHANNELS * 4 * -(-n // 4)
-
-
-def power_words(codes: np.ndarray) -> np.ndarray:
-    """Codes of powers of two as ``hwgen_powers`` of the runtime reads them.
+def power_words(values: np.ndarray) -> np.ndarray:
+    """Powers of two and zeros as ``hwgen_powers`` reads them.
 
     Parameters
     ----------
-    codes
-        Integers of 0 to 15, of shape (rows, n), as :meth:`.PowerOfTwo.codes` of 4 bits gives them:
-        0, or an exponent plus 1, below a sign. What is missing at a multiple of 16 is 0.
+    values
+        Integers of shape (rows, n). What is missing at a multiple of :data:`GROUP` is 0.
 
     Returns
     -------
     uint8 array of shape (rows, bytes).
     """
-    rows, n = codes.shape
-    padded = np.zeros((rows, -(-n // GROUP) * GROUP), dtype=np.int64)
-    padded[:, :n] = codes
-    # A code says how far 1 is shifted to the left, what is stored how far 64 is to the right.
-    low, high = (padded ^ 7).reshape(rows, -1, 2, 4).transpose(2, 0, 1, 3)
+    rows, n = values.shape
+    fields = power_fields(np.pad(values, ((0, 0), (0, -n % GROUP)))) & 15
+    low, high = fields.reshape(rows, -1, 2, 4).transpose(2, 0, 1, 3)
     return (low | high << 4).reshape(rows, -1).astype(np.uint8)
 
 
-def chosen(rebuild: Rebuild | None, matrix: np.ndarray, target: Target) -> Rebuild | None:
-    """``rebuild``, if it takes fewer bytes than int8 weights and what it rebuilds has room.
+def chosen_rebuild(stored: StoredWeights, target: Target) -> Rebuild | None:
+    """How the weights are rebuilt, if that is fewer bytes and has room.
 
     Every core has a block of its own. In L1 all of them may take two fifths, the rest is for tiles.
     """
-    if rebuild is None:
+    rebuild = stored.rebuild
+    if rebuild is None or rebuild.blocks.shape[1] >= rebuild.block_bytes:
         return None
-    size = rebuilt_bytes(matrix.shape[1])
-    if target.is_tiled:
-        needed = target.cores * (size + rebuild.room_bytes)
-        if needed > target.l1_usable * 2 // 5:
-            return None
-    stored = rebuild.blocks(matrix)
-    return rebuild if stored.shape[1] < size else None
+    needed = target.cores * rebuild.scratch_bytes
+    has_room = not target.is_tiled or needed <= target.l1_usable * 2 // 5
+    return rebuild if has_room else None

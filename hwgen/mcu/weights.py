@@ -26,6 +26,7 @@ __all__ = [
     "nested_rows",
     "pack",
     "plain_weights",
+    "power_fields",
     "tap_words",
 ]
 
@@ -53,15 +54,18 @@ class Packing:
     is_nested
         Whether a byte holds weights of several rows, see :func:`nested_rows`; else of one, see
         :func:`block_rows`.
+    is_power
+        Whether the 4 bits are those of 0 or a power of two, see :func:`power_fields`.
     """
 
     bits: int
     is_nested: bool = False
+    is_power: bool = False
 
     @property
     def kind(self) -> str:
         """What names of micro-kernels call it."""
-        return f"{'n' if self.is_nested else 's'}{self.bits}"
+        return f"{'n' if self.is_nested else 'p' if self.is_power else 's'}{self.bits}"
 
     @property
     def step(self) -> int:
@@ -76,7 +80,7 @@ class Packing:
     @property
     def most(self) -> int:
         """Products of a row that 32 bits can sum up; 0 where there is no limit."""
-        return {8: 0, 1: BIT_PRODUCTS}.get(self.bits, NARROW_PRODUCTS)
+        return 0 if self.is_power else {8: 0, 1: BIT_PRODUCTS}.get(self.bits, NARROW_PRODUCTS)
 
     def row_bytes(self, n: int) -> int:
         """What n weights of a row take."""
@@ -84,6 +88,10 @@ class Packing:
 
     def blocks(self, matrix: np.ndarray, channels: int) -> np.ndarray:
         """The weights in blocks of ``channels`` rows: integers of shape (blocks, bytes)."""
+        if self.is_power:
+            rows, n = matrix.shape
+            padding = ((0, -rows % channels), (0, -n % self.step))
+            return block_rows(power_fields(np.pad(matrix, padding)), self.bits, channels)
         layout = nested_rows if self.is_nested else block_rows
         return layout(matrix, self.bits, channels)
 
@@ -216,6 +224,22 @@ def block_rows(matrix: np.ndarray, bits: int, channels: int) -> np.ndarray:
     packed = (words << (bits * np.arange(fields))[:, None]).sum(axis=3)
     interleaved = packed.transpose(0, 2, 1, 3).reshape(blocks, -1).astype(np.uint8)
     return interleaved.view(np.int8) if bits == 8 else interleaved
+
+
+def power_fields(values: np.ndarray) -> np.ndarray:
+    """Powers of two up to 64, and 0, as 4 bits from which DSP cores make them by a shift.
+
+    The highest bit is the sign. The others say how far 64 is shifted to the right: 64 to 1, and 0
+    for a shift of 7.
+
+    Returns
+    -------
+    Integers of the shape of ``values``, the 4 bits in two's complement.
+    """
+    shifts = np.full_like(values, 7)
+    for k in range(7):
+        shifts -= np.abs(values) >> k > 0
+    return shifts - 8 * (values < 0)
 
 
 def nested_rows(matrix: np.ndarray, bits: int, channels: int) -> np.ndarray:

@@ -26,7 +26,8 @@ static inline void hwgen_powers(uint8_t *to, const uint8_t *from, int32_t n)
     "and %[t], %[t], %[signs]\n"                                                                   \
     "or %[t], %[t], %[ones]\n" HWGEN_PV_SRA_B("%[t]", "%[t]", W) HWGEN_P_SW("%[t]", "4", "%[to]")  \
     "and %[t], " W ", %[signs]\n"                                                                  \
-    "or %[t], %[t], %[ones]\n" HWGEN_PV_SRA_B("%[t]", "%[t]", "%[u]") HWGEN_P_SW("%[t]", "4", "%[to]")
+    "or %[t], %[t], %[ones]\n" HWGEN_PV_SRA_B("%[t]", "%[t]", "%[u]")                              \
+    HWGEN_P_SW("%[t]", "4", "%[to]")
     __asm__ volatile(
         ".balign 4\n.option push\n.option norvc\n"
         HWGEN_LOOP("%[pairs]", 22)
@@ -49,12 +50,10 @@ static inline void hwgen_powers(uint8_t *to, const uint8_t *from, int32_t n)
         hwgen_store(to + 4, hwgen_shift_right_each_s8(high, w >> 4));
     }
 #else
-    static const uint8_t powers[16] = {64,  32,  16,  8,   4,   2,   1,   0,
-                                       192, 224, 240, 248, 252, 254, 255, 0};
     for (int32_t i = 0; i < n; i += 8, from += 4, to += 8) {
         for (int j = 0; j < 4; j++) {
-            to[j] = powers[from[j] & 15];
-            to[4 + j] = powers[from[j] >> 4];
+            to[j] = (uint8_t)hwgen_field_p4(from[j], 0);
+            to[4 + j] = (uint8_t)hwgen_field_p4(from[j], 1);
         }
     }
 #endif
@@ -118,16 +117,16 @@ static inline void hwgen_basis_row(uint8_t *to, const uint8_t *c, const uint8_t 
  * whole word, then every channel's coefficients as hwgen_powers reads them; room is where those of
  * one channel become bytes.
  */
-static inline void hwgen_basis(uint8_t *to, uint8_t *room, const uint8_t *from, int channels, int bases,
-                               int size, int n, int shift, int clips)
+static inline void hwgen_basis(uint8_t *to, uint8_t *room, const uint8_t *from, int channels,
+                               int bases, int size, int n, int shift, int clips)
 {
     const int bytes = (size * size + 3) / 4 * 4;
     const int count = ((n + size - 1) / size * size + 15) / 16 * 16;
     const uint8_t *codes = from + bases * bytes;
     for (int o = 0; o < channels; o++) {
         hwgen_powers(room, codes, count);
-        hwgen_basis_row(to + 4 * o, room, from + (bases > 1 ? o * bytes : 0), size, n, shift, 4 * channels,
-                        clips);
+        const uint8_t *const basis = from + (bases > 1 ? o * bytes : 0);
+        hwgen_basis_row(to + 4 * o, room, basis, size, n, shift, 4 * channels, clips);
         codes += count / 2;
     }
 }
