@@ -249,7 +249,7 @@ def rebuild_cases() -> list[Case]:
     for n in (16, 96):
         values = rng.choice([-1, 0, 1], (1, n)) << rng.integers(0, 7, (1, n))
         text = array("uint8_t", "from", power_words(values))
-        text += f"static _Alignas(4) uint8_t room[{n}];\nhwgen_powers(room, from, {n});\n"
+        text += f"{dirty_room(n)}hwgen_powers(room, from, {n});\n"
         expected = words(values.reshape(-1, 4))
         cases.append(Case(f"powers of {n}", text + stored_words(n), expected))
     for outputs, n, run, group, shift, most in (
@@ -262,12 +262,17 @@ def rebuild_cases() -> list[Case]:
         code = Basis(Constant(c), Constant(b), group, shift, (n,))
         stored = find_storage(code, find_target("host"))(code).rebuild
         text = array("uint8_t", "from", stored.blocks)
-        text += f"static _Alignas(4) uint8_t room[{stored.scratch_bytes}];\n"
-        text += f"{stored.call('room', 'from')};\n"
+        text += f"{dirty_room(stored.scratch_bytes)}{stored.call('room', 'from')};\n"
         expected = words(block_rows(code.decode(), 8, 4).astype(np.int64).reshape(-1, 4))
         name = f"basis of {run}, {n} weights, {outputs} outputs"
         cases.append(Case(name, text + stored_words(stored.block_bytes), expected))
     return cases
+
+
+def dirty_room(size: int) -> str:
+    """C of memory that holds no zeros."""
+    text = f"static _Alignas(4) uint8_t room[{size}];\n"
+    return f"{text}for (int i = 0; i < {size}; i++) {{ room[i] = 0xa5; }}\n"
 
 
 def stored_words(size: int) -> str:
