@@ -17,6 +17,7 @@ from hwgen.ir.op import Op
 from hwgen.ir.types import Type
 from hwgen.ops.add import Add
 from hwgen.ops.avg_pool2d import AvgPool2d
+from hwgen.ops.codes.basis import Basis
 from hwgen.ops.codes.binary import Binary
 from hwgen.ops.codes.lfsr_masked import LfsrMasked
 from hwgen.ops.codes.power_of_two import PowerOfTwo
@@ -53,6 +54,8 @@ BIG_CONV = "conv 3x3, 32 to 64, 16x16"  # the layer of arXiv 1908.11263
 DEPTHWISE = "depthwise 3x3, 16, 16x16"
 DENSE, DENSE_4, DENSE_2 = (f"dense 784x128, {bits}-bit weights" for bits in (8, 4, 2))
 TERNARY, POWER = "dense 784x128, ternary weights", "dense 784x128, 3-bit powers of two"
+POWER_4 = "dense 784x128, 4-bit powers of two"
+BASIS = "dense 784x128, bases of 4 for 8 outputs"
 BINARY = "dense 784x128, binary weights, 1-bit inputs"
 BINARY_8 = "dense 784x128, binary weights, 8-bit inputs"
 SPARSE = tuple(
@@ -61,7 +64,7 @@ SPARSE = tuple(
 )
 SPARSE_GOAL = "dense 784x128, 1:8 sparse, positions of 2"
 MASKED = tuple(f"dense 784x128, LFSR mask of {density}" for density in ("0.1", "0.5"))
-CODES = (BINARY, BINARY_8, TERNARY, POWER, *SPARSE, *MASKED)
+CODES = (BINARY, BINARY_8, TERNARY, POWER, POWER_4, BASIS, *SPARSE, *MASKED)
 ELEMENTWISE = ("max pool 2x2, 16, 16x16", "average pool 2x2, 16, 16x16", "add, 16, 16x16")
 LAYERS = (CONV, CONV_1X1, BIG_CONV, DEPTHWISE, DENSE, DENSE_4, DENSE_2, *CODES, *ELEMENTWISE)
 NETWORKS = ("digits-mlp", "digits-cnn", "mnist-cnn")
@@ -157,9 +160,15 @@ def _code(name: str, random: np.random.Generator) -> WeightCode:
         return Binary(Constant(random.choice([-1, 1], shape)))
     if name == TERNARY:
         return Ternary(Constant(random.integers(-1, 1, shape, endpoint=True)))
-    if name == POWER:
-        values = random.choice([-1, 0, 1], shape) << random.integers(0, 3, shape)
-        return PowerOfTwo(Constant(values), 3)
+    if name in (POWER, POWER_4):
+        bits, exponents = (3, 3) if name == POWER else (4, 7)
+        values = random.choice([-1, 0, 1], shape) << random.integers(0, exponents, shape)
+        return PowerOfTwo(Constant(values), bits)
+    if name == BASIS:
+        runs = (outputs, inputs // 4, 4)
+        coefficients = random.choice([-1, 0, 1], runs) << random.integers(0, 7, runs)
+        basis = random.integers(-127, 127, (outputs // 8, 4, 4), endpoint=True)
+        return Basis(Constant(coefficients), Constant(basis), 8, 7, (inputs,))
     number = name.rpartition(" ")[2]
     if name in MASKED:
         width = lfsr.default_width(inputs, outputs)

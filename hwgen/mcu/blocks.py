@@ -9,6 +9,7 @@ import numpy as np
 from ..ir.constant import Constant
 from .expressions import Term, plus, times
 from .function import Function
+from .rebuild import HEADER, Rebuild
 from .storage import INT32, CType
 from .weights import Packing
 
@@ -51,6 +52,8 @@ class Blocks:
         Array of the bias.
     symbol, block_bytes
         Where the weights are; bytes of a block where ``symbol`` points at those of a tile, else 0.
+    rebuild
+        How a block is rebuilt in scratch memory before it is multiplied; or None.
     """
 
     function: str
@@ -70,6 +73,7 @@ class Blocks:
     bias: str
     symbol: str
     block_bytes: int
+    rebuild: Rebuild | None = None
 
     def at(self, b: str) -> Term:
         """The weights of block ``b`` of the extent."""
@@ -91,6 +95,7 @@ def add_blocks(
     packing: Packing,
     channels: int,
     is_direct: bool,
+    rebuild: Rebuild | None = None,
 ) -> Blocks:
     """Add the weights of a layer in blocks of ``channels`` rows.
 
@@ -104,20 +109,26 @@ def add_blocks(
         Of these, what is no data but must be zero, since micro-kernels add up all data.
     is_direct
         Whether the data need not be gathered into columns.
+    rebuild
+        How int8 weights are stored in fewer bytes, for blocks of that many channels; or None.
     """
     name = function.stage.name
     outputs, rows, length = runs.shape
     if rows > 1:  # a row of the window starts at a whole word
         runs = np.pad(runs, ((0, 0), (0, 0), (0, -length % 4)))
     matrix = runs.reshape(outputs, -1)
-    blocks = packing.blocks(matrix, channels)
+    blocks = rebuild.blocks if rebuild else packing.blocks(matrix, channels)
     steps = -(-matrix.shape[1] // packing.step)
     ctype = CType(8, blocks.dtype == np.int8)
     symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), ctype)
     padded = np.pad(bias.array, (0, -outputs % channels))
     bits = packing.bits
     each = "" if bits == 8 else f", {8 // bits}{' channels' * packing.is_nested} a byte"
-    function.notes.append(f"{bits}-bit weights{each}, in blocks of {channels} channels")
+    kind = "powers of two" if packing.is_power else "weights"
+    if rebuild:
+        function.header = HEADER
+    summary = f"{rebuild.summary}, rebuilt" if rebuild else f"{bits}-bit {kind}{each},"
+    function.notes.append(f"{summary} in blocks of {channels} channels")
     e = function.extent
     count = f"({e.channels} + {channels - 1}) / {channels}" if e.is_tile else len(blocks)
     function.micro_kernel = f"hwgen_dot_{data_kind(function)}_{packing.kind}"
@@ -139,4 +150,5 @@ def add_blocks(
         bias=function.constant(f"{name}_bias", padded, INT32),
         symbol=symbol,
         block_bytes=blocks.shape[1] if e.is_tile else 0,
+        rebuild=rebuild,
     )

@@ -34,6 +34,7 @@ _HEADERS = frozenset(
         "hwgen_lfsr",
         "hwgen_masks",
         "hwgen_port",
+        "hwgen_rebuild",
         "hwgen_runtime",
         "hwgen_simd",
         "hwgen_tile",

@@ -44,6 +44,7 @@ _LOCALS = (
         "part",
         "pixel",
         "planes",
+        "rebuilt",
         "rest",
         "scratch",
         "weights",

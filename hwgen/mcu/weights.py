@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ir.types import Int
 from ..ops.codes.lfsr_masked import LfsrMasked
 from .storage import CType, storage
+
+if TYPE_CHECKING:
+    from .rebuild import Rebuild
 
 __all__ = [
     "BIT_PRODUCTS",
@@ -23,6 +27,7 @@ __all__ = [
     "nested_rows",
     "pack",
     "plain_weights",
+    "power_fields",
     "tap_words",
 ]
 
@@ -50,15 +55,18 @@ class Packing:
     is_nested
         Whether a byte holds weights of several rows, see :func:`nested_rows`; else of one, see
         :func:`block_rows`.
+    is_power
+        Whether the 4 bits are those of 0 or a power of two, see :func:`power_fields`.
     """
 
     bits: int
     is_nested: bool = False
+    is_power: bool = False
 
     @property
     def kind(self) -> str:
         """What names of micro-kernels call it."""
-        return f"{'n' if self.is_nested else 's'}{self.bits}"
+        return f"{'n' if self.is_nested else 'p' if self.is_power else 's'}{self.bits}"
 
     @property
     def step(self) -> int:
@@ -73,7 +81,7 @@ class Packing:
     @property
     def most(self) -> int:
         """Products of a row that 32 bits can sum up; 0 where there is no limit."""
-        return {8: 0, 1: BIT_PRODUCTS}.get(self.bits, NARROW_PRODUCTS)
+        return 0 if self.is_power else {8: 0, 1: BIT_PRODUCTS}.get(self.bits, NARROW_PRODUCTS)
 
     def row_bytes(self, n: int) -> int:
         """What n weights of a row take."""
@@ -81,6 +89,10 @@ class Packing:
 
     def blocks(self, matrix: np.ndarray, channels: int) -> np.ndarray:
         """The weights in blocks of ``channels`` rows: integers of shape (blocks, bytes)."""
+        if self.is_power:
+            rows, n = matrix.shape
+            padding = ((0, -rows % channels), (0, -n % self.step))
+            return block_rows(power_fields(np.pad(matrix, padding)), self.bits, channels)
         layout = nested_rows if self.is_nested else block_rows
         return layout(matrix, self.bits, channels)
 
@@ -125,6 +137,8 @@ class StoredWeights:
         How micro-kernels can multiply them; or None.
     kept
         Of sparse weights those that can be stored alone, see :mod:`.gather`.
+    rebuild
+        How int8 weights can be stored in fewer bytes, see :mod:`.rebuild`.
     """
 
     rows: np.ndarray
@@ -134,6 +148,7 @@ class StoredWeights:
     summary: str
     packing: Packing | None = None
     kept: Kept | None = None
+    rebuild: Rebuild | None = None
 
 
 def pack(rows: np.ndarray, bits: int) -> np.ndarray:
@@ -213,6 +228,22 @@ def block_rows(matrix: np.ndarray, bits: int, channels: int) -> np.ndarray:
     packed = (words << (bits * np.arange(fields))[:, None]).sum(axis=3)
     interleaved = packed.transpose(0, 2, 1, 3).reshape(blocks, -1).astype(np.uint8)
     return interleaved.view(np.int8) if bits == 8 else interleaved
+
+
+def power_fields(values: np.ndarray) -> np.ndarray:
+    """Powers of two up to 64, and 0, as 4 bits from which DSP cores make them by a shift.
+
+    The highest bit is the sign. The others say how far 64 is shifted to the right: 64 to 1, and 0
+    for a shift of 7.
+
+    Returns
+    -------
+    Integers of the shape of ``values``, the 4 bits in two's complement.
+    """
+    shifts = np.full_like(values, 7)
+    for k in range(7):
+        shifts -= np.abs(values) >> k > 0
+    return shifts - 8 * (values < 0)
 
 
 def nested_rows(matrix: np.ndarray, bits: int, channels: int) -> np.ndarray:

@@ -173,6 +173,13 @@ static inline int32_t hwgen_field_s2(uint8_t byte, unsigned i)
     return (int32_t)(((unsigned)byte >> (2 * i) & 0x3u) ^ 0x2u) - 2;
 }
 
+/* 0 or a power of two up to 64: a sign, and how far 64 is shifted to the right. */
+static inline int32_t hwgen_field_p4(uint8_t byte, unsigned i)
+{
+    static const int8_t powers[16] = {64, 32, 16, 8, 4, 2, 1, 0, -64, -32, -16, -8, -4, -2, -1, 0};
+    return powers[(unsigned)byte >> (4 * i) & 0xfu];
+}
+
 static inline int32_t hwgen_field_b1(uint8_t byte, unsigned i)
 {
     return 1 - 2 * (int32_t)((unsigned)byte >> i & 0x1u);

@@ -11,16 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
+from hwgen.ir import Constant
 from hwgen.mcu.bit_planes import bit_rows, row_words
 from hwgen.mcu.dsp.bit_kernels import BITS, render_bits
 from hwgen.mcu.dsp.gather_kernels import GATHERS, render_gather
 from hwgen.mcu.dsp.intrinsics import INTRINSICS, render_simd
 from hwgen.mcu.dsp.micro_kernels import DOTS, render_dot
 from hwgen.mcu.gather import gather_rows
+from hwgen.mcu.rebuild import power_words
+from hwgen.mcu.registry import find_storage
 from hwgen.mcu.target import find_target
 from hwgen.mcu.templates import read_kernel
 from hwgen.mcu.toolchain.compiler import WARNINGS, find_host_compiler
 from hwgen.mcu.toolchain.program import Source, link_sources
+from hwgen.mcu.weights import block_rows
+from hwgen.ops.codes.basis import Basis
 
 STUBS = Path(__file__).with_name("greenwaves_stubs.h")
 
@@ -100,6 +105,7 @@ MODELS = {
     "max_u8": _lane_by_lane(np.maximum, False),
     "shift_left_s8": lambda x, n: words(lanes(x, 8, False) << n[:, None]),
     "shift_right_s8": lambda x, n: words(lanes(x, 8, True) >> n[:, None]),
+    "shift_right_each_s8": lambda x, s: words(lanes(x, 8, True) >> (lanes(s, 8, False) & 7)),
     "low_halves": lambda a, b: (a & 0xFFFF) | (b & 0xFFFF) << 16,
     "high_halves": lambda a, b: a >> 16 | b >> 16 << 16,
     "shuffle": _shuffle,
@@ -168,6 +174,8 @@ def dot_cases() -> list[Case]:
             w = rng.integers(least, most + 1, (d.channels, k))
             if d.bits == 1:
                 least, w = -1, rng.choice([-1, 1], w.shape)
+            if d.power:
+                least, w = -64, rng.choice([-1, 0, 1], w.shape) << rng.integers(0, 7, w.shape)
             x = rng.integers(lo, hi + 1, (d.pixels, stride))
             if d.bits == 1:
                 x[:, k:] = 0
@@ -234,6 +242,44 @@ def bit_cases() -> list[Case]:
     return cases
 
 
+def rebuild_cases() -> list[Case]:
+    """Powers of two made into bytes, and blocks of bases: one for all channels or one each."""
+    rng = np.random.default_rng(6)
+    cases = []
+    for n in (16, 96):
+        values = rng.choice([-1, 0, 1], (1, n)) << rng.integers(0, 7, (1, n))
+        text = array("uint8_t", "from", power_words(values))
+        text += f"{dirty_room(n)}hwgen_powers(room, from, {n});\n"
+        expected = words(values.reshape(-1, 4))
+        cases.append(Case(f"powers of {n}", text + stored_words(n), expected))
+    for outputs, n, run, group, shift, most in (
+        *((4, 40, 4, 4, 6, 127), (3, 31, 4, 2, 3, 127), (4, 9, 4, 1, 2, 1)),
+        *((4, 30, 3, 8, 8, 127), (4, 50, 7, 4, 0, 1)),
+    ):
+        c = rng.choice([-1, 0, 1], (outputs, -(-n // run), run))
+        c <<= rng.integers(0, 7, c.shape)
+        b = rng.integers(-most, most, (-(-outputs // group), run, run), endpoint=True)
+        code = Basis(Constant(c), Constant(b), group, shift, (n,))
+        stored = find_storage(code, find_target("host"))(code).rebuild
+        text = array("uint8_t", "from", stored.blocks)
+        text += f"{dirty_room(stored.scratch_bytes)}{stored.call('room', 'from')};\n"
+        expected = words(block_rows(code.decode(), 8, 4).astype(np.int64).reshape(-1, 4))
+        name = f"basis of {run}, {n} weights, {outputs} outputs"
+        cases.append(Case(name, text + stored_words(stored.block_bytes), expected))
+    return cases
+
+
+def dirty_room(size: int) -> str:
+    """C of memory that holds no zeros."""
+    text = f"static _Alignas(4) uint8_t room[{size}];\n"
+    return f"{text}for (int i = 0; i < {size}; i++) {{ room[i] = 0xa5; }}\n"
+
+
+def stored_words(size: int) -> str:
+    """C that hands out what is in ``room``."""
+    return f"for (int i = 0; i < {size // 4}; i++) {{ out[i] = hwgen_load(room + 4 * i); }}\n"
+
+
 def copy_cases() -> list[Case]:
     """Runs of all lengths and alignments: the bytes around them must stay as they are."""
     rng = np.random.default_rng(3)
@@ -262,14 +308,15 @@ def copy_cases() -> list[Case]:
 
 
 def all_cases() -> list[Case]:
-    return [*intrinsic_cases(), *dot_cases(), *gather_cases(), *bit_cases(), *copy_cases()]
+    kernels = (*dot_cases(), *gather_cases(), *bit_cases(), *rebuild_cases())
+    return [*intrinsic_cases(), *kernels, *copy_cases()]
 
 
 def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> None:
     """``cases.c`` and the headers: ``run_cases`` fills the array ``results``."""
     total = sum(len(case.expected) for case in cases)
     text = '#include <stdint.h>\n#include "hwgen_runtime.h"\n#include "hwgen_dot.h"\n'
-    text += '#include "hwgen_gather.h"\n#include "hwgen_bits.h"\n'
+    text += '#include "hwgen_gather.h"\n#include "hwgen_bits.h"\n#include "hwgen_rebuild.h"\n'
     text += f"uint32_t results[{total}];\n"
     calls, at = [], 0
     for i, case in enumerate(cases):
@@ -282,7 +329,7 @@ def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> N
     (folder / "hwgen_dot.h").write_text(render_dot())
     (folder / "hwgen_bits.h").write_text(render_bits())
     (folder / "hwgen_gather.h").write_text(render_gather())
-    for name in ("hwgen_runtime.h", "hwgen_memory.h"):
+    for name in ("hwgen_runtime.h", "hwgen_memory.h", "hwgen_rebuild.h"):
         (folder / name).write_text(read_kernel(f"runtime/{name}"))
 
 

@@ -135,7 +135,14 @@ def test_inner_loop_never_waits_for_a_load(kernel):
 
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("u8_s8_4x4", 2.66), ("u8_s8_8x1", 1.88), ("s8_s4_4x1", 1.45), ("s8_s4_4x4", 2.28)],
+    [
+        ("u8_s8_4x4", 2.66),
+        ("u8_s8_8x1", 1.88),
+        ("s8_s4_4x1", 1.45),
+        ("s8_s4_4x4", 2.28),
+        ("u8_p4_8x1", 0.70),
+        ("s8_p4_4x4", 1.59),
+    ],
 )
 def test_products_an_instruction(name, least):
     (dot,) = (d for d in DOTS if d.name == f"hwgen_dot_{name}")

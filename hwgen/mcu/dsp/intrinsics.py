@@ -242,6 +242,15 @@ _ROWS = (
         _lanes("hwgen_shift_right_i32(hwgen_lane_s8(x, #), shift)"),
     ),
     Intrinsic(
+        "shift_right_each_s8",
+        "uint32_t",
+        {"x": "uint32_t", "shifts": "uint32_t"},
+        "lane by lane x / 2^s, rounded down; s is in the low three bits of a lane of shifts",
+        (("pv.sra.b", "y", "x", "shifts"),),
+        "(uint32_t)((hwgen_v4s)x >> (hwgen_v4s)(shifts & 0x07070707u))",
+        _lanes("hwgen_shift_right_i32(hwgen_lane_s8(x, #), hwgen_lane_u8(shifts, #) & 7)"),
+    ),
+    Intrinsic(
         "low_halves",
         "uint32_t",
         {"a": "uint32_t", "b": "uint32_t"},

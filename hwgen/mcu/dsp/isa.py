@@ -158,6 +158,7 @@ _ROWS = (
     _packed("minu.b", 1, 0x14, 0x14),
     _packed("max.b", 1, 0x18, 0x18),
     _packed("maxu.b", 1, 0x1C, 0x1C),
+    _packed("sra.b", 1, 0x24, 0x24),
     _packed("sra.sc.b", 5, 0x24, 0x24),
     _packed("sll.sc.b", 5, 0x28, 0x28),
     _packed("sra.sci.b", 7, 0x24, 0x24, "number"),

@@ -82,6 +82,8 @@ def assembly(unsigned: bool, packing: Packing, channels: int, pixels: int) -> As
     kernel = _Kernel(unsigned, packing, channels, pixels)
     if packing.is_nested:
         return kernel.nested_fields()
+    if packing.is_power:
+        return kernel.powers() if pixels <= _HELD_PIXELS else kernel.reread_powers()
     if packing.bits == 8:
         return kernel.whole_bytes()
     return kernel.held_fields() if pixels <= _HELD_PIXELS else kernel.reread_fields()
@@ -103,6 +105,7 @@ class _Kernel:
 
     def __init__(self, unsigned: bool, packing: Packing, channels: int, pixels: int) -> None:
         self.bits, self.is_nested = packing.bits, packing.is_nested
+        self.is_power = packing.is_power
         self.channels, self.pixels = channels, pixels
         self.fields = 8 // self.bits
         self.dot = "pv.sdotusp.b" if unsigned else "pv.sdotsp.b"
@@ -197,6 +200,50 @@ class _Kernel:
                     body.append(self.shift("t", "t"))
         return self.block(self.zeros(), body, [*words, "t", *data], {"w0": "(uint32_t)steps"})
 
+    def powers(self) -> Assembly:
+        """Powers of two: of every byte 64 or -64 by its sign, then shifted by its other bits."""
+        words = ("w0", "w1")
+        data = [[f"y{f}{p}" for p in range(self.pixels)] for f in range(2)]
+        body = [dsp("p.lw", "w0", "4", "v")]
+        body += [self.load(p, y) for row in data for p, y in enumerate(row)]
+        for c in range(self.channels):
+            w = words[c % 2]
+            body += [base(f"slli [t], [{w}], 4"), base(f"srli [u], [{w}], 4")]
+            body += self.signed("t", "t")
+            body.append(dsp("pv.sra.b", "t", "t", w))
+            body += [self.multiply(c, p, y, "t") for p, y in enumerate(data[0])]
+            body += self.signed("t", w)
+            if c + 1 < self.channels:
+                body.append(dsp("p.lw", words[(c + 1) % 2], "4", "v"))
+            body.append(dsp("pv.sra.b", "t", "t", "u"))
+            body += [self.multiply(c, p, y, "t") for p, y in enumerate(data[1])]
+        starts = {"w0": "(uint32_t)steps"}
+        return self.block(self.zeros(), body, [*words, "t", "u", *data[0], *data[1]], starts)
+
+    def reread_powers(self) -> Assembly:
+        """The same with too many pixels for the data of both fields at a time."""
+        data = [f"y{p}" for p in range(self.pixels)]
+        body = []
+        for field in range(2):
+            loads = [base(f"lw [w0], {4 * c}([v])") for c in range(self.channels)]
+            if field == 1:
+                loads = [dsp("p.lw", "w0", "4", "v")] * self.channels
+            body += [loads[0], *(self.load(p, y) for p, y in enumerate(data))]
+            for c in range(self.channels):
+                if field == 0:
+                    body += [base("slli [t], [w0], 4"), *self.signed("t", "t")]
+                else:
+                    body += [*self.signed("t", "w0"), base("srli [w0], [w0], 4")]
+                body.append(dsp("pv.sra.b", "t", "t", "w0"))
+                body += loads[c + 1 : c + 2]
+                body += [self.multiply(c, p, y, "t") for p, y in enumerate(data)]
+        starts = {"w0": "(uint32_t)steps"}
+        return self.block(self.zeros(), body, ["w0", "t", *data], starts)
+
+    def signed(self, to: str, word: str) -> list[str]:
+        """64 or -64 in every byte, by its highest bit."""
+        return [base(f"and [{to}], [{word}], [signs]"), base(f"or [{to}], [{to}], [ones]")]
+
     def shift(self, to: str, word: str) -> str:
         """All bytes of a word without their highest field."""
         if self.bits == 1:  # the immediate's lowest bit is not in the number
@@ -245,13 +292,15 @@ class _Kernel:
             inputs.append(Operand("back", "r", f"4 - {self.pixels - 1} * stride"))
         if self.bits == 1:
             inputs.append(Operand("ones", "r", "0x01010101u"))
+        elif self.is_power:
+            inputs += [Operand("signs", "r", "0x80808080u"), Operand("ones", "r", "0x40404040u")]
         elif self.bits < 8 and not self.is_nested:
             mask = ((1 << self.bits) - 1) << (8 - self.bits)
             inputs.append(Operand("mask", "r", f"{mask * 0x01010101:#010x}u"))
         return Assembly(
             tuple(before),
             tuple(body),
-            "w0",
+            next(iter(starts)),
             {name: starts.get(name, "") for name in temporaries},
             tuple(outputs),
             tuple(inputs),

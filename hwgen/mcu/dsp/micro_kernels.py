@@ -59,6 +59,11 @@ class Dot:
         return self.packing.is_nested
 
     @property
+    def power(self) -> bool:
+        """Whether weights are 0 or powers of two, as which they are stored."""
+        return self.packing.is_power
+
+    @property
     def word_bytes(self) -> int:
         """Weights of a step, of all channels."""
         return 4 * self.channels // (self.fields if self.nested else 1)
@@ -85,6 +90,7 @@ _PACKINGS = {
     Packing(8): (*_SHAPES, (16, 1)),
     Packing(4): _SHAPES,
     Packing(2): _SHAPES,
+    Packing(4, is_power=True): _SHAPES,
     Packing(4, is_nested=True): (*_SHAPES, (16, 1)),
     Packing(2, is_nested=True): (*_SHAPES, (16, 1)),
     Packing(1, is_nested=True): ((8, 2), (8, 1), (16, 1)),

@@ -8,6 +8,7 @@ from ..blocks import add_blocks
 from ..function import Function
 from ..gather import add_gather, gather_cycles, sparse_form
 from ..linear import accumulator, packing, stored_weights
+from ..rebuild import CHANNELS, chosen_rebuild
 from ..registry import renders
 from ..stages import Stage
 from ..storage import INT32, conversion
@@ -44,12 +45,18 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
         function.cut(granule=blocks.channels, cycles_per_output=cycles)
         return {**values, "blocks": blocks}
     if packed:
-        block = block_channels(outputs, inputs, packed, function.target)
-        blocks = add_blocks(function, matrix[:, None], op.bias, packed, block, is_direct=True)
+        rebuild = chosen_rebuild(stored, function.target)
+        block = CHANNELS if rebuild else block_channels(outputs, inputs, packed, function.target)
+        runs = matrix[:, None]
+        blocks = add_blocks(function, runs, op.bias, packed, block, True, rebuild)
         if blocks.column_bytes != inputs:
             function.scratch_bytes = blocks.column_bytes
             values |= {"pads": True, "data": "scratch"}
-        function.cut(granule=block, cycles_per_output=inputs // 2 + 10)
+        cycles = inputs // 2 + 10
+        if rebuild:
+            function.scratch_bytes_a_core = rebuild.scratch_bytes
+            cycles += int(rebuild.cycles * inputs)
+        function.cut(granule=block, cycles_per_output=cycles)
         return {**values, "blocks": blocks}
     weights = function.weights(f"{stage.name}_weights", stored)
     function.cut(cycles_per_output=8 * inputs)
@@ -85,6 +92,8 @@ def block_channels(outputs: int, inputs: int, packed: Packing, target: Target) -
         step = 2 * block + 1  # of four inputs
         if not packed.is_nested:
             step = {8: step, 4: 5 * block + 2, 2: 11 * block + 4}[packed.bits]
+        if packed.is_power:
+            step = 11 * block + 2
         return -(-blocks // tile) * -(-tile // cores) * step
 
     is_fast = packed.is_nested or packed.bits == 8
