@@ -30,6 +30,7 @@ _HEADERS = frozenset(
         "hwgen_bits",
         "hwgen_dot",
         "hwgen_gather",
+        "hwgen_pick",
         "hwgen_port",
         "hwgen_runtime",
         "hwgen_simd",

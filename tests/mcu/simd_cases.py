@@ -16,7 +16,9 @@ from hwgen.mcu.dsp.bit_kernels import BITS, render_bits
 from hwgen.mcu.dsp.gather_kernels import GATHERS, render_gather
 from hwgen.mcu.dsp.intrinsics import INTRINSICS, render_simd
 from hwgen.mcu.dsp.micro_kernels import DOTS, render_dot
+from hwgen.mcu.dsp.pick_kernels import PICK_CHANNELS, PICKS, render_pick
 from hwgen.mcu.gather import gather_rows
+from hwgen.mcu.picks import pick_rows
 from hwgen.mcu.target import find_target
 from hwgen.mcu.templates import read_kernel
 from hwgen.mcu.toolchain.compiler import WARNINGS, find_host_compiler
@@ -213,6 +215,28 @@ def gather_cases() -> list[Case]:
     return cases
 
 
+def pick_cases() -> list[Case]:
+    """Picks of one in eight: a step, steps that overlap by every number of groups, extremes."""
+    rng = np.random.default_rng(6)
+    cases = []
+    for k in PICKS:
+        lo, hi = (0, 255) if k.unsigned else (-128, 127)
+        for groups, extreme in ((4, False), (5, False), (10, False), (15, False), (12, True)):
+            w, mask = np.zeros((2, PICK_CHANNELS, 8 * groups), dtype=np.int64)
+            at = rng.integers(0, 8, (PICK_CHANNELS, groups)) + 8 * np.arange(groups)
+            np.put_along_axis(mask, at, 1, axis=1)
+            values = np.full(at.shape, -128) if extreme else rng.integers(-128, 128, at.shape)
+            np.put_along_axis(w, at, values, axis=1)
+            x = rng.choice([lo, hi], 8 * groups) if extreme else rng.integers(lo, hi, 8 * groups)
+            bias = rng.integers(-(1 << 24), 1 << 24, PICK_CHANNELS)
+            text = array("int32_t", "bias", bias)
+            text += array("uint8_t", "w", pick_rows(w, mask > 0))
+            text += array("uint8_t" if k.unsigned else "int8_t", "x", x)
+            text += f"{k.name}((int32_t *)out, bias, w, x, {groups});\n"
+            cases.append(Case(f"{k.name} of {groups}", text, bias + w @ x))
+    return cases
+
+
 def bit_cases() -> list[Case]:
     """Every micro-kernel that counts bits, with fewer words than a step, and with tails."""
     rng = np.random.default_rng(5)
@@ -266,14 +290,15 @@ def copy_cases() -> list[Case]:
 
 
 def all_cases() -> list[Case]:
-    return [*intrinsic_cases(), *dot_cases(), *gather_cases(), *bit_cases(), *copy_cases()]
+    sparse = (*gather_cases(), *pick_cases())
+    return [*intrinsic_cases(), *dot_cases(), *sparse, *bit_cases(), *copy_cases()]
 
 
 def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> None:
     """``cases.c`` and the headers: ``run_cases`` fills the array ``results``."""
     total = sum(len(case.expected) for case in cases)
     text = '#include <stdint.h>\n#include "hwgen_runtime.h"\n#include "hwgen_dot.h"\n'
-    text += '#include "hwgen_gather.h"\n#include "hwgen_bits.h"\n'
+    text += '#include "hwgen_gather.h"\n#include "hwgen_bits.h"\n#include "hwgen_pick.h"\n'
     text += f"uint32_t results[{total}];\n"
     calls, at = [], 0
     for i, case in enumerate(cases):
@@ -286,6 +311,7 @@ def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> N
     (folder / "hwgen_dot.h").write_text(render_dot())
     (folder / "hwgen_bits.h").write_text(render_bits())
     (folder / "hwgen_gather.h").write_text(render_gather())
+    (folder / "hwgen_pick.h").write_text(render_pick())
     for name in ("hwgen_runtime.h", "hwgen_memory.h"):
         (folder / name).write_text(read_kernel(f"runtime/{name}"))
 

@@ -8,6 +8,7 @@ from ..blocks import add_blocks
 from ..function import Function
 from ..gather import add_gather, gather_cycles, sparse_form
 from ..linear import accumulator, packing, stored_weights
+from ..picks import add_picks, is_picked, pick_cycles
 from ..registry import renders
 from ..stages import Stage
 from ..storage import INT32, conversion
@@ -36,6 +37,11 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
         blocks = add_bits(function, matrix, op.bias, planes, channels)
         function.cut(granule=channels, cycles_per_output=blocks.steps * (3 * planes + 1) + 10)
         values |= {"planes": planes, "lo": x.type.lo, "data": "scratch"}
+        return {**values, "blocks": blocks}
+    if packed and is_picked(stored, function.target):
+        blocks = add_picks(function, matrix, stored.kept, op.bias)
+        cycles = pick_cycles(outputs, inputs) // outputs + 10
+        function.cut(granule=blocks.channels, cycles_per_output=cycles)
         return {**values, "blocks": blocks}
     form = sparse_form(stored, function.target)
     if packed and form != "zeros":
