@@ -28,13 +28,15 @@ def is_picked(stored: StoredWeights, target: Target) -> bool:
         return False
     if (kept.mask.reshape(rows, -1, GROUP).sum(axis=2) > 1).any():
         return False
-    return pick_cycles(rows, n) < min(gather_cycles(kept), kept.mask.size * DENSE_CYCLES)
+    cores = target.cores if target.is_tiled else 1
+    others = min(gather_cycles(kept) / rows, n * DENSE_CYCLES) * -(-rows // cores)
+    return pick_cycles(rows, n, cores) < others
 
 
-def pick_cycles(rows: int, n: int) -> int:
-    """Of the micro-kernels on a DSP core, for all rows of n inputs."""
+def pick_cycles(rows: int, n: int, cores: int = 1) -> int:
+    """Of the micro-kernels on DSP cores that share the rows, each of n inputs."""
     steps = -(-n // (GROUP * PICK_STEP))
-    return -(-rows // PICK_CHANNELS) * (steps * STEP_CYCLES + BLOCK_CYCLES)
+    return -(-rows // (PICK_CHANNELS * cores)) * (steps * STEP_CYCLES + BLOCK_CYCLES)
 
 
 def pick_rows(matrix: np.ndarray, mask: np.ndarray) -> np.ndarray:

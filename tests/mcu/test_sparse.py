@@ -64,8 +64,8 @@ def layers() -> list[Graph]:
         n_of_m(rng, 12, 64, 16, 4, keep=3),
         n_of_m(rng, 16, 48, 8, 16),
         n_of_m(rng, 3, 1024, 256, 1),
-        n_of_m(rng, 20, 72, 8, 1),
-        n_of_m(rng, 8, 64, 8, 1),
+        n_of_m(rng, 124, 72, 8, 1),
+        n_of_m(rng, 64, 64, 8, 1),
         masked(rng, 37, 127, 0.1),
         masked(rng, 9, 100, 0.3),
         masked(rng, 10, 70, 0.5),
@@ -204,7 +204,7 @@ def test_every_picked_weight_lies_where_the_layout_says():
 )
 def test_one_in_eight_is_picked_where_that_is_faster(outputs, inputs, block, share, keep, picked):
     code = n_of_m(np.random.default_rng(0), outputs, inputs, block, share, keep)
-    for target in ("cv32e40p", "rv32imc"):
+    for target in ("cv32e40p", "gap8", "rv32imc"):  # gap8: a core computes two rows, or eight
         machine = find_target(target)
         stored = find_storage(code, machine)(code)
         assert is_picked(stored, machine) == (picked and target == "cv32e40p")
