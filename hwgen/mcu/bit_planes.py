@@ -6,13 +6,14 @@ import numpy as np
 
 from ..ir.constant import Constant
 from .blocks import Blocks
-from .dsp.bit_kernels import COUNTS
+from .dsp.bit_kernels import counts
 from .function import Function
 from .stages import Value
 from .storage import INT32, CType
+from .target import Target
 from .weights import StoredWeights
 
-__all__ = ["add_bits", "bit_rows", "plane_count"]
+__all__ = ["add_bits", "bit_channels", "bit_rows", "plane_count"]
 
 MOST = 15  # of the range of values: four planes
 
@@ -25,10 +26,23 @@ def plane_count(stored: StoredWeights, x: Value, bias: Constant) -> int:
     packing, spread = stored.packing, x.type.hi - x.type.lo
     if packing is None or packing.bits > 1 or x.ctype.bits != 8 or spread > MOST:
         return 0
-    room = 4 * (spread + abs(x.type.lo)) * stored.rows.shape[1] * stored.each
+    room = 4 * (spread + 1 + abs(x.type.lo)) * stored.rows.shape[1] * stored.each
     if max(-bias.lo, bias.hi) + room >= 1 << 31:
         return 0
     return 1 if spread <= 1 else 2 if spread <= 3 else 4
+
+
+def bit_channels(outputs: int, planes: int, target: Target) -> int:
+    """Output channels of a block.
+
+    DSP cores have registers for 16, which read the input half as often, where no core of a team
+    then computes more channels.
+    """
+    cores = target.cores if target.is_tiled else 1
+    longest = {channels: -(-outputs // (channels * cores)) * channels for channels in (16, 8)}
+    if planes == 1 and target.isa != "plain" and longest[16] <= longest[8]:
+        return 16
+    return 8 if outputs > 4 else 4
 
 
 def bit_rows(matrix: np.ndarray, planes: int, channels: int) -> np.ndarray:
@@ -46,11 +60,13 @@ def bit_rows(matrix: np.ndarray, planes: int, channels: int) -> np.ndarray:
     uint8 array of shape (blocks, bytes of a block).
     """
     rows, n = matrix.shape
-    together = COUNTS // planes
+    together = counts(planes) // planes
     blocks, words = -(-rows // channels), row_words(n, planes)
     bits = np.zeros((blocks * channels, 32 * words), dtype=np.uint8)
     bits[:rows, :n] = matrix < 0
-    packed = np.packbits(bits, axis=1, bitorder="little").reshape(blocks, channels, words, 4)
+    # Input 4 k + j of a word is bit 7 - k of byte j.
+    places = bits.reshape(-1, words, 8, 4)[:, :, ::-1].swapaxes(2, 3)
+    packed = np.packbits(places, axis=3, bitorder="little").reshape(blocks, channels, words, 4)
     whole = words // together * together
     steps = packed[:, :, :whole].reshape(blocks, channels, -1, together * 4).transpose(0, 2, 1, 3)
     rest = packed[:, :, whole:].transpose(0, 2, 1, 3)
@@ -68,8 +84,8 @@ def add_bits(
 ) -> Blocks:
     """Add binary weights, 32 a word, in blocks of ``channels`` rows.
 
-    The micro-kernels multiply with what an input is above its least value; the rest of every sum
-    is known and joins the bias.
+    The micro-kernels multiply with what an input is above its least value, and add up all bits of
+    the weights as well; what is known of every sum joins the bias.
     """
     name, e = function.stage.name, function.extent
     (x,) = function.stage.inputs
@@ -81,7 +97,7 @@ def add_bits(
     function.micro_kernel = f"hwgen_bits_p{planes}"
     words = row_words(n, planes)
     function.scratch_bytes = 4 * planes * words
-    least = bias.array + x.type.lo * matrix.sum(axis=1)
+    known = bias.array + x.type.lo * matrix.sum(axis=1) - (2**planes - 1) * (matrix < 0).sum(axis=1)
     return Blocks(
         function=function.micro_kernel,
         channels=channels,
@@ -97,7 +113,7 @@ def add_bits(
         result=function.stage.output.ctype,
         finish=function.names.take(f"{function.name}_finish"),
         constants="constants, " if e.is_tile else "",
-        bias=function.constant(f"{name}_bias", np.pad(least, (0, -outputs % channels)), INT32),
+        bias=function.constant(f"{name}_bias", np.pad(known, (0, -outputs % channels)), INT32),
         symbol=symbol,
         block_bytes=blocks.shape[1] if e.is_tile else 0,
     )

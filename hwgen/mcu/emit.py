@@ -33,6 +33,7 @@ _HEADERS = frozenset(
         "hwgen_gather",
         "hwgen_lfsr",
         "hwgen_masks",
+        "hwgen_pick",
         "hwgen_port",
         "hwgen_rebuild",
         "hwgen_runtime",

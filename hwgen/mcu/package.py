@@ -9,6 +9,7 @@ from .dsp.bit_kernels import BITS, render_bits
 from .dsp.gather_kernels import GATHERS, render_gather
 from .dsp.intrinsics import render_simd
 from .dsp.micro_kernels import DOTS, render_dot
+from .dsp.pick_kernels import PICKS, render_pick
 from .function import Function
 from .planning.memory import Memories
 from .target import Target
@@ -25,6 +26,7 @@ MICRO_KERNELS = {
     "hwgen_bits.h": ("hwgen_bits_", render_bits, BITS),
     "hwgen_dot.h": ("hwgen_dot_", render_dot, DOTS),
     "hwgen_gather.h": ("hwgen_gather_", render_gather, GATHERS),
+    "hwgen_pick.h": ("hwgen_pick_", render_pick, PICKS),
 }
 PORT_FILES = ("hwgen_port.h", "hwgen_port.c")
 

@@ -17,7 +17,9 @@ from hwgen.mcu.dsp.bit_kernels import BITS, render_bits
 from hwgen.mcu.dsp.gather_kernels import GATHERS, render_gather
 from hwgen.mcu.dsp.intrinsics import INTRINSICS, render_simd
 from hwgen.mcu.dsp.micro_kernels import DOTS, render_dot
+from hwgen.mcu.dsp.pick_kernels import PICK_CHANNELS, PICKS, render_pick
 from hwgen.mcu.gather import gather_rows
+from hwgen.mcu.picks import pick_rows
 from hwgen.mcu.rebuild import power_words
 from hwgen.mcu.registry import find_storage
 from hwgen.mcu.target import find_target
@@ -92,6 +94,7 @@ MODELS = {
     "round_shift_i32": lambda x, n: (x + ((1 << n) >> 1)) >> n,
     "count_ones": lambda x: lanes(x, 1, False).sum(axis=-1),
     "mac": lambda acc, x, w: acc + x * w,
+    "mac_u32": lambda acc, x, w: (acc + (x * w & 0xFFFFFFFF)) & 0xFFFFFFFF,
     "dot_s8_s8": _dot(True, True),
     "dot_u8_s8": _dot(False, True),
     "dot_u8_u8": _dot(False, False),
@@ -126,7 +129,9 @@ def operands(name: str, parameter: str, ctype: str, rng) -> np.ndarray:
         return np.concatenate([rng.choice(bounds, 48), rng.integers(0, 1 << 31, size - 48)])
     if name == "mac" and parameter != "acc":
         return rng.integers(-(1 << 14), 1 << 14, size)
-    if parameter == "acc" or name == "round_shift_i32":  # the sum must fit 32 bits
+    if (
+        parameter == "acc" and ctype == "int32_t"
+    ) or name == "round_shift_i32":  # the sum must fit 32 bits
         return rng.integers(-(1 << 30), 1 << 30, size)
     if name == "sdot_s16_s16":  # two products of 2^28 beside the accumulator
         low, high = rng.integers(-(1 << 14), (1 << 14) + 1, (2, size)) & 0xFFFF
@@ -218,6 +223,28 @@ def gather_cases() -> list[Case]:
     return cases
 
 
+def pick_cases() -> list[Case]:
+    """Picks of one in eight: a step, steps that overlap by every number of groups, extremes."""
+    rng = np.random.default_rng(6)
+    cases = []
+    for k in PICKS:
+        lo, hi = (0, 255) if k.unsigned else (-128, 127)
+        for groups, extreme in ((4, False), (5, False), (10, False), (15, False), (12, True)):
+            w, mask = np.zeros((2, PICK_CHANNELS, 8 * groups), dtype=np.int64)
+            at = rng.integers(0, 8, (PICK_CHANNELS, groups)) + 8 * np.arange(groups)
+            np.put_along_axis(mask, at, 1, axis=1)
+            values = np.full(at.shape, -128) if extreme else rng.integers(-128, 128, at.shape)
+            np.put_along_axis(w, at, values, axis=1)
+            x = rng.choice([lo, hi], 8 * groups) if extreme else rng.integers(lo, hi, 8 * groups)
+            bias = rng.integers(-(1 << 24), 1 << 24, PICK_CHANNELS)
+            text = array("int32_t", "bias", bias)
+            text += array("uint8_t", "w", pick_rows(w, mask > 0))
+            text += array("uint8_t" if k.unsigned else "int8_t", "x", x)
+            text += f"{k.name}((int32_t *)out, bias, w, x, {groups});\n"
+            cases.append(Case(f"{k.name} of {groups}", text, bias + w @ x))
+    return cases
+
+
 def bit_cases() -> list[Case]:
     """Every micro-kernel that counts bits, with fewer words than a step, and with tails."""
     rng = np.random.default_rng(5)
@@ -227,6 +254,7 @@ def bit_cases() -> list[Case]:
             w = rng.choice([-1, 1], (kernel.channels, n))
             lo = int(rng.integers(-128, 256 - (1 << kernel.planes)))
             lo = min(lo, 127 - (1 << kernel.planes)) if lo < 0 else lo
+            lo = 0 if n == 256 else lo
             x = rng.integers(0, 1 << kernel.planes, n)
             x[: n // 2] = (1 << kernel.planes) - 1
             bias = rng.integers(-(1 << 24), 1 << 24, kernel.channels)
@@ -236,9 +264,9 @@ def bit_cases() -> list[Case]:
             text += array("uint8_t", "x", (x + lo) & 0xFF)
             text += f"static _Alignas(4) uint8_t room[{4 * kernel.planes * words}];\n"
             text += f"hwgen_planes(room, x, {n}, {lo}, {kernel.planes}, 0, {words});\n"
-            text += f"const int32_t ones = hwgen_ones(room, {kernel.planes}, {words});\n"
-            text += f"{kernel.name}((int32_t *)out, bias, w, room, ones, {words});\n"
-            cases.append(Case(f"{kernel.name} of {n}", text, bias + w @ x))
+            text += f"{kernel.name}((int32_t *)out, bias, w, room, {words});\n"
+            more = ((1 << kernel.planes) - 1) * (w < 0).sum(axis=1)
+            cases.append(Case(f"{kernel.name} of {n}", text, bias + w @ x + more))
     return cases
 
 
@@ -308,7 +336,8 @@ def copy_cases() -> list[Case]:
 
 
 def all_cases() -> list[Case]:
-    kernels = (*dot_cases(), *gather_cases(), *bit_cases(), *rebuild_cases())
+    sparse = (*gather_cases(), *pick_cases())
+    kernels = (*dot_cases(), *sparse, *bit_cases(), *rebuild_cases())
     return [*intrinsic_cases(), *kernels, *copy_cases()]
 
 
@@ -316,7 +345,8 @@ def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> N
     """``cases.c`` and the headers: ``run_cases`` fills the array ``results``."""
     total = sum(len(case.expected) for case in cases)
     text = '#include <stdint.h>\n#include "hwgen_runtime.h"\n#include "hwgen_dot.h"\n'
-    text += '#include "hwgen_gather.h"\n#include "hwgen_bits.h"\n#include "hwgen_rebuild.h"\n'
+    text += '#include "hwgen_gather.h"\n#include "hwgen_bits.h"\n#include "hwgen_pick.h"\n'
+    text += '#include "hwgen_rebuild.h"\n'
     text += f"uint32_t results[{total}];\n"
     calls, at = [], 0
     for i, case in enumerate(cases):
@@ -329,6 +359,7 @@ def write_program(folder: Path, cases: list[Case], simd: str | None = None) -> N
     (folder / "hwgen_dot.h").write_text(render_dot())
     (folder / "hwgen_bits.h").write_text(render_bits())
     (folder / "hwgen_gather.h").write_text(render_gather())
+    (folder / "hwgen_pick.h").write_text(render_pick())
     for name in ("hwgen_runtime.h", "hwgen_memory.h", "hwgen_rebuild.h"):
         (folder / name).write_text(read_kernel(f"runtime/{name}"))
 

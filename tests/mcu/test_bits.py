@@ -9,6 +9,7 @@ import pytest
 
 from hwgen.ir import Constant, Graph, GraphBuilder, Type
 from hwgen.mcu.bit_planes import bit_rows, row_words
+from hwgen.mcu.dsp.bit_kernels import counts
 from hwgen.mcu.emit import emit
 from hwgen.mcu.target import find_target
 from hwgen.mcu.toolchain.host import run_many_on_host
@@ -85,12 +86,12 @@ def test_on_cores(tmp_path, monkeypatch, target):
 
 
 @pytest.mark.parametrize(
-    ("planes", "channels", "rows", "n"), [(1, 8, 9, 200), (2, 4, 8, 33), (4, 8, 3, 64)]
+    ("planes", "channels", "rows", "n"), [(1, 16, 9, 200), (2, 4, 8, 33), (4, 8, 3, 64)]
 )
 def test_every_bit_lies_where_the_layout_says(planes, channels, rows, n):
     matrix = np.random.default_rng(n).choice([-1, 1], (rows, n))
     blocks = bit_rows(matrix, planes, channels)
-    words, together = row_words(n, planes), 4 // planes
+    words, together = row_words(n, planes), counts(planes) // planes
     whole = words // together * together
     found = np.zeros((len(blocks) * channels, words * 32), dtype=bool)
     for b, block in enumerate(blocks.view("<u4").tolist()):
@@ -103,7 +104,8 @@ def test_every_bit_lies_where_the_layout_says(planes, channels, rows, n):
         order += [(c, i) for i in range(whole, words) for c in range(channels)]
         for word, (c, i) in zip(block, order, strict=True):
             for bit in range(32):
-                found[b * channels + c, 32 * i + bit] = word >> bit & 1
+                k = 4 * (7 - bit % 8) + bit // 8
+                found[b * channels + c, 32 * i + k] = word >> bit & 1
     assert np.array_equal(found[:rows, :n], matrix < 0)
     assert not found[rows:].any()
     assert not found[:, n:].any()

@@ -11,6 +11,7 @@ import pytest
 from hwgen.ir import Constant, Graph, GraphBuilder, Type
 from hwgen.mcu.emit import emit
 from hwgen.mcu.gather import bitmap_rows, gather_cycles, gather_rows, sparse_form
+from hwgen.mcu.picks import is_picked, pick_rows
 from hwgen.mcu.registry import find_storage
 from hwgen.mcu.target import find_target
 from hwgen.mcu.toolchain.host import run_many_on_host
@@ -63,6 +64,8 @@ def layers() -> list[Graph]:
         n_of_m(rng, 12, 64, 16, 4, keep=3),
         n_of_m(rng, 16, 48, 8, 16),
         n_of_m(rng, 3, 1024, 256, 1),
+        n_of_m(rng, 124, 72, 8, 1),
+        n_of_m(rng, 64, 64, 8, 1),
         masked(rng, 37, 127, 0.1),
         masked(rng, 9, 100, 0.3),
         masked(rng, 10, 70, 0.5),
@@ -97,7 +100,8 @@ def test_on_this_machine(tmp_path, monkeypatch, target):
     cut_anywhere(monkeypatch)
     made = jobs(tmp_path, target)
     texts = [(build.folder / "sparse.c").read_text() for _, build, _ in made]
-    assert sum("hwgen_gather_" in text for text in texts) >= 6
+    assert sum("hwgen_gather_" in text for text in texts) >= 5
+    assert sum("hwgen_pick_" in text for text in texts) == (0 if target == "host" else 2)
     assert any("hwgen_bitmap_" in text for text in texts) == (target == "host")
     check(made, run_many_on_host([(build, x) for _, build, x in made], sanitize=True))
 
@@ -142,23 +146,68 @@ def test_every_kept_weight_lies_where_the_layout_says(rows, n, channels, density
 
 
 @pytest.mark.parametrize(
-    ("form", "byte"), [("gather", 0), ("gather", 2), ("gather", 4), ("gather", 9), ("bitmap", 0)]
+    ("form", "byte"),
+    [
+        *(("gather", byte) for byte in (0, 2, 4, 9)),
+        *(("pick", byte) for byte in (0, 14, 17, 31, 77)),
+        ("bitmap", 0),
+    ],
 )
 def test_wrong_byte_is_caught(tmp_path, form, byte):
-    """A start, a number of steps, a distance, a weight, bits of a map: a result differs."""
-    graph = layers()[0 if form == "gather" else 7]
+    """A start, a number of steps, a distance, a position, a weight, bits of a map: a result differs."""
+    graph = layers()[{"gather": 0, "pick": 5, "bitmap": 9}[form]]
     kind = graph.input_type
     x = np.random.default_rng(0).integers(kind.lo, kind.hi + 1, (8, *kind.shape))
-    build = emit(graph, tmp_path, "rv32imc")
+    build = emit(graph, tmp_path, "cv32e40p" if form == "pick" else "rv32imc")
     source = build.folder / "sparse.c"
     text = source.read_text()
     assert f"hwgen_{form}_" in text
     head, numbers = re.search(r"(_weights\[\d+\]\[\d+\] = \{\s*\{\s*)([\d,\s]+)", text).groups()
     values = numbers.split(",")
-    values[byte] = f" {int(values[byte]) + 1}"
+    values[byte] = f" {int(values[byte]) ^ 1}"
     source.write_text(text.replace(head + numbers, head + ",".join(values)))
     (y,) = run_many_on_core([(build, x)], "iss", 1)
     assert not np.array_equal(y, graph.run(x))
+
+
+def test_every_picked_weight_lies_where_the_layout_says():
+    rng = np.random.default_rng(3)
+    matrix, mask = np.zeros((2, 11, 56), dtype=np.int64)
+    at = rng.integers(0, 8, (11, 7)) + 8 * np.arange(7)
+    np.put_along_axis(mask, at, 1, axis=1)
+    np.put_along_axis(matrix, at, rng.integers(-128, 128, at.shape), axis=1)
+    mask[:, 16:24] = matrix[:, 16:24] = 0
+    blocks = pick_rows(matrix, mask > 0)
+    assert blocks.shape == (2, 2 * 64)
+    found = np.zeros((16, 56), dtype=np.int64)
+    for b, block in enumerate(blocks.reshape(2, 2, 2, 2, 4, 4)):
+        for first, step in zip((0, 3), block, strict=True):  # the second step goes back by one
+            for four, (picks, weights) in enumerate(step):
+                for c, g in np.ndindex(4, 4):
+                    row = found[8 * b + 4 * four + c]
+                    row[8 * (first + g) + picks[g, c]] += weights.view(np.int8)[c, g]
+    assert np.array_equal(found[:11], matrix)
+    assert not found[11:].any()
+
+
+@pytest.mark.parametrize(
+    ("outputs", "inputs", "block", "share", "keep", "picked"),
+    [
+        (16, 512, 8, 1, 1, True),
+        (16, 512, 16, 1, 1, False),
+        (16, 512, 8, 2, 1, False),
+        (16, 512, 8, 1, 2, False),
+        (16, 516, 12, 1, 1, False),
+        (16, 24, 8, 1, 1, False),
+        (1, 512, 8, 1, 1, False),
+    ],
+)
+def test_one_in_eight_is_picked_where_that_is_faster(outputs, inputs, block, share, keep, picked):
+    code = n_of_m(np.random.default_rng(0), outputs, inputs, block, share, keep)
+    for target in ("cv32e40p", "gap8", "rv32imc"):  # gap8: a core computes two rows, or eight
+        machine = find_target(target)
+        stored = find_storage(code, machine)(code)
+        assert is_picked(stored, machine) == (picked and target == "cv32e40p")
 
 
 def test_the_faster_form_is_taken_on_dsp_cores_and_the_smallest_elsewhere():

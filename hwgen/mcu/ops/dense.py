@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ...ops.dense import Dense
-from ..bit_planes import add_bits, plane_count
+from ..bit_planes import add_bits, bit_channels, plane_count
 from ..blocks import add_blocks
 from ..function import Function
 from ..gather import add_gather, gather_cycles, sparse_form
 from ..linear import accumulator, packing, stored_weights
+from ..picks import add_picks, is_picked, pick_cycles
 from ..rebuild import CHANNELS, chosen_rebuild
 from ..registry import renders
 from ..stages import Stage
@@ -33,10 +34,15 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
     packed = packing(stored, x, work)
     planes = plane_count(stored, x, op.bias) if work == INT32 else 0
     if planes:
-        channels = 8 if outputs > 4 else 4
+        channels = bit_channels(outputs, planes, function.target)
         blocks = add_bits(function, matrix, op.bias, planes, channels)
         function.cut(granule=channels, cycles_per_output=blocks.steps * (3 * planes + 1) + 10)
-        values |= {"planes": planes, "lo": x.type.lo, "data": "scratch, ones"}
+        values |= {"planes": planes, "lo": x.type.lo, "data": "scratch"}
+        return {**values, "blocks": blocks}
+    if packed and is_picked(stored, function.target):
+        blocks = add_picks(function, matrix, stored.kept, op.bias)
+        cycles = pick_cycles(outputs, inputs) // outputs + 10
+        function.cut(granule=blocks.channels, cycles_per_output=cycles)
         return {**values, "blocks": blocks}
     form = sparse_form(stored, function.target)
     if packed and form != "zeros":
