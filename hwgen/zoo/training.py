@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..nn.lstm import LSTM
+from ..nn.recurrent import Recurrent
 from ..nn.weighted import Weighted
 
 __all__ = ["accuracy", "augment", "fit", "small_teacher"]
@@ -131,7 +131,7 @@ def fit(
     if teacher is not None:
         teacher.eval()
     weighted = [layer for layer in model.modules() if isinstance(layer, Weighted)]
-    recurrent = [layer for layer in model.modules() if isinstance(layer, LSTM)]
+    recurrent = [layer for layer in model.modules() if isinstance(layer, Recurrent)]
     for epoch in range(epochs):
         model.train()
         for layer in weighted:
