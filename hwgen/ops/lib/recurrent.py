@@ -22,6 +22,7 @@ __all__ = [
     "prune",
     "rough_luts",
     "step_cycles",
+    "sum_reach",
     "verify_gains",
     "verify_sequence",
     "verify_weights",
@@ -31,7 +32,7 @@ STATE_BITS = 8  # of h, Q1.7
 GAIN_BITS = 16
 MAX_SHIFT = 15
 MAX_INPUT_BITS = 16
-STEP_OVERHEAD = 12  # cycles of a step that no column and no unit takes: filling and draining
+STEP_OVERHEAD = 9  # cycles of a step that no column and no gate row takes: filling and draining
 
 
 class State(NamedTuple):
@@ -96,19 +97,24 @@ def verify_gains(op, gates: int, x: Type) -> None:
             raise RuleViolation(
                 f"{name} must fit {bits} bits, found {values.array[wrong[0]]} in row {wrong[0]}"
             )
-    reach = np.abs(op.bias.array) + ((1 << op.shift) >> 1)
-    h = 1 << (STATE_BITS - 1)
-    for weights, gain, largest in (
-        (op.recurrent_weights, op.recurrent_gain, h),
-        (op.input_weights, op.input_gain, max(x.hi, -x.lo)),
-    ):
-        reach = reach + np.abs(weights.decode()).sum(axis=1) * largest * np.abs(gain.array)
+    reach = sum_reach(op, x)
     wrong = np.flatnonzero(reach >= 1 << 31)
     if len(wrong):
         raise RuleViolation(
             f"gains times products must stay below 2^31, found up to {reach[wrong[0]]} in row "
             f"{wrong[0]}; lower shift"
         )
+
+
+def sum_reach(op, x: Type) -> np.ndarray:
+    """By gate row: the largest magnitude of gains times products with bias and rounding, (rows,)."""
+    reach = np.abs(op.bias.array) + ((1 << op.shift) >> 1)
+    for weights, gain, largest in (
+        (op.recurrent_weights, op.recurrent_gain, 1 << (STATE_BITS - 1)),
+        (op.input_weights, op.input_gain, max(x.hi, -x.lo)),
+    ):
+        reach = reach + np.abs(weights.decode()).sum(axis=1) * largest * np.abs(gain.array)
+    return reach
 
 
 def product_intervals(op, x: Type) -> tuple[tuple[int, int], tuple[int, int]]:
