@@ -54,7 +54,7 @@ def cli() -> None:
     multiple=True,
     metavar="LAYER=FORM",
     help="Hardware of one layer: spatial, folded:PExSIMD; of LFSR-masked weights also serial:PE "
-    "or scan:PExBITS. Repeatable.",
+    "or scan:PExBITS; of LSTM cells events:LANESxROWS or columns:LANESxROWS. Repeatable.",
 )
 @click.option(
     "--pipeline",

@@ -46,13 +46,15 @@ def descriptions(
         operands = graph.operands(node)
         cycles = node.op.cost(*operands, schedule=schedules[node.name]).cycles
         plural = "s" if cycles > 1 else ""
-        most = _most(network.components[network.module_name(node.name).removeprefix(prefix)])
+        component = network.components[network.module_name(node.name).removeprefix(prefix)]
+        most = _most(component)
         known[network.module_name(node.name)] = "\n// ".join(
             [
                 f"{node.where}, {schedules[node.name]}: {most}{cycles} cycle{plural} a frame.",
                 *(f"Input {operand}." for operand in operands),
                 f"Output {node.type}.",
                 *_weight_notes(node.op, schedules[node.name]),
+                *component.notes,
             ]
         )
     result = {}

@@ -95,6 +95,11 @@ class LstmLayer(StreamComponent):
         )
         super().__init__((source,), target)
         self.timing_is_bound = self._skips
+        columns, bits = op.units + self._features, schedule.pe * lane.bits
+        self.notes = (
+            f"Weights: {columns} columns, each in {self._words} words of {bits} bits: {lane.bits} a "
+            "row.",
+        )
 
     def timing(self):
         op = self._op

@@ -26,11 +26,13 @@ from hwgen.ops.lstm import Lstm
 from hwgen.report.table import summary
 from hwgen.rtl import lstm as generator
 from hwgen.rtl.design import Design
+from hwgen.rtl.device import find_device
 from hwgen.rtl.emit import emit
 from hwgen.rtl.lib import gates
 from hwgen.rtl.lib.column_weights import column_words, joint_lane
 from hwgen.rtl.lib.event_queue import EventQueue
 from hwgen.rtl.network import Network
+from hwgen.rtl.synthesis import synthesize
 from hwgen.sim import check_outputs, check_timing, simulator
 from hwgen.sim.result import SimulationResult
 from hwgen.sim.verilated import lint
@@ -134,12 +136,15 @@ def test_skipping_changes_clocks_alone(every_step) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("lanes", "rows"), [(1, 1), (4, 1), (4, 4), (16, 4)])
-@pytest.mark.parametrize("part", [0.003, 1.0])
+@pytest.mark.parametrize("part", [0.003, 0.05])
 def test_long_sequences(part, lanes, rows, form, tmp_path) -> None:
     """100 sequences of 64 steps; with large gains z, c and h saturate."""
     x = Type.of((64, 3), -128, 127)
     op = lstm(7, x, seed=lanes, part=part, threshold=26, every_step=lanes == 4)
-    if part == 1.0:
+    if part == 0.05:  # c adds up, which is what it seldom does
+        bias = op.bias.array.copy()
+        bias[: 2 * 7] = 1 << 29
+        op = replace(op, bias=Constant(bias))
         assert saturated(op, sparse(np.random.default_rng(1), x, 100)) == {"z", "c", "h"}
     samples = sparse(np.random.default_rng(1), x, 100)
     schedule = Schedule(form, pe=lanes, simd=rows)
@@ -155,11 +160,12 @@ def saturated(op: Lstm, x: np.ndarray) -> set[str]:
         a = state.h @ op.recurrent_weights.decode().T
         b = x[:, t] @ op.input_weights.decode().T
         z = a * op.recurrent_gain.array + b * op.input_gain.array + op.bias.array
-        ends["z"].update((int((z >> op.shift).min()) < -2048, int((z >> op.shift).max()) > 2047))
+        z = z >> op.shift
+        ends["z"].update(np.sign(z[np.abs(z) > 2048]).tolist())
         state = op.step(x[:, t], State(*state))
         ends["c"].update(np.clip(state.c, -2048, 2047)[np.abs(state.c) >= 2047].tolist())
         ends["h"].update(state.h[np.abs(state.h) >= 127].tolist())
-    full = {"z": {True}, "c": {-2048, 2047}, "h": {-128, 127}}
+    full = {"z": {-1, 1}, "c": {-2048, 2047}, "h": {-128, 127}}
     return {name for name, reached in full.items() if reached <= ends[name]}
 
 
@@ -352,6 +358,24 @@ def test_tools_accept_it(schedule, options, tmp_path) -> None:
     for path in design.paths:
         text = path.read_text()
         assert "\\" not in text and not re.search(r"\bport_|signature|\$\d|\b_\d+_\b", text), path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lanes", "rows", "activation"), [(16, 4, "plan"), (8, 1, "table"), (16, 8, "plan")]
+)
+def test_area_against_yosys(lanes, rows, activation, tmp_path) -> None:
+    x = Type.of((4, 4), -8, 7)
+    graph = one(lstm(16, x, activation=activation, threshold=26), x)
+    picks = {"node": Schedule("events", pe=lanes, simd=rows)}
+    network = Network(graph, picks)
+    design = emit(graph, picks, tmp_path, network)
+    result = synthesize(design, network, find_device("xilinx"))
+    assert result.latches == 0 and not result.unknown
+    truth, estimate = result.total, result.estimate
+    assert abs(estimate.lut - truth.lut) <= 0.25 * truth.lut
+    assert abs(estimate.ff - truth.ff) <= 0.15 * truth.ff
+    assert (estimate.dsp, estimate.bram) == (truth.dsp, truth.bram)
 
 
 def test_bounds_are_said(tmp_path) -> None:

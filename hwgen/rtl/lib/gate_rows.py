@@ -114,13 +114,15 @@ class GateRows(wiring.Component):
         for column, kind in zip(c.columns, types, strict=True):
             fields = column.reshape(self._groups, self._rows, 1) >> np.arange(kind.width)
             bits.append((fields & 1).reshape(self._groups, -1))
-        total = area.rom(np.concatenate(bits, axis=1)) if self._groups > 1 else Area()
+        total = _constants_area(np.concatenate(bits, axis=1))
         row = area.registers(WIDTH + GATE_BITS)
         for gain, values, total_type in zip(types, c.columns, self._sums, strict=False):
             if values.any():
                 row += area.multiplier(gain.width, total_type.width)
                 row += area.registers(gain.width + total_type.width)
-        row += area.adder(c.sum_type.width) * 2 + Area(lut=WIDTH + 4)  # bias; saturation
+        width = c.sum_type.width
+        # The bias is added where its product is; then the sum and its saturation.
+        row += area.adder(width) + Area(lut=WIDTH + 4, carry=area.carry_chain(width + 1))
         total += row * self._rows
         if self._rows == 1:
             held = area.registers(GATE_BITS * (len(self._tanhs) - 1) + 6)
@@ -205,3 +207,14 @@ class GateRows(wiring.Component):
             m.d.sync += [now.eq(after) for now, after in pairwise(held)]
             m.d.sync += [now.eq(before) for before, now in pairwise([self.group, *kind])]
         m.d.comb += [out.eq(y) for out, y in zip(self.gates, held, strict=True)]
+
+
+def _constants_area(bits: np.ndarray) -> Area:
+    """A memory of these words: wide and flat ones take a table a bit."""
+    words = len(bits)
+    if words == 1:
+        return Area()
+    memory = area.rom(bits)
+    if memory.bram:
+        return memory
+    return Area(lut=min(memory.lut, memory.ff * -(-words // 64)), ff=memory.ff)

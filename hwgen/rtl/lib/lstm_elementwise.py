@@ -65,10 +65,12 @@ class LstmElementwise(wiring.Component):
         """c, three products a unit, tanh."""
         sigmoid = FRACTION + 1
         lane = area.multiplier(sigmoid, WIDTH) + area.multiplier(sigmoid, GATE_BITS) * 2
-        lane += area.registers(sigmoid + WIDTH + 2 * (sigmoid + GATE_BITS))
+        # The last product's register is one of its multiplier.
+        lane += area.registers(sigmoid + WIDTH + sigmoid + GATE_BITS)
         lane += area.adder(sigmoid + WIDTH) + Area(lut=WIDTH + 3)
         lane += gate_area(self._activation, "tanh")
-        lane += area.registers(WIDTH + GATE_BITS + (CELL_STAGES - 1) * sigmoid)
+        lane += area.registers(WIDTH + GATE_BITS)
+        lane += Area(lut=sigmoid, ff=sigmoid)  # the output gate, on its way as long as c
         lane += Area(lut=STATE_BITS + 2) + area.comparison(STATE_BITS) * (self._threshold > 1)
         if self._turns == 1:
             lane += area.registers(WIDTH)
