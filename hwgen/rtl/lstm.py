@@ -4,8 +4,8 @@ Elements of the input and of the state become events: where their column begins,
 a step all events are added, a column in ``ceil(4 n / pe)`` clocks; elements that are 0 are no events
 if the schedule skips them. Then ``simd`` gate rows a clock go through gains, sigmoid or tanh, and the
 products of their unit; the new h become the events of the next step. The rows of a unit lie side by
-side. A step takes the same clocks whatever its neighbours do, ``STEP_OVERHEAD`` beside its events
-and its rows: see :func:`hwgen.ops.lib.recurrent.step_cycles`.
+side. A step that need not wait for its neighbours takes ``STEP_OVERHEAD`` clocks beside those of its
+events and its rows: see :func:`hwgen.ops.lib.recurrent.step_cycles`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from amaranth import Cat, Const, Module, Mux, Signal
 
 from ..ir.schedule import Schedule
 from ..ir.types import Int, Type
-from ..ops.lib.recurrent import STATE_BITS, STEP_OVERHEAD, product_intervals, sum_reach
+from ..ops.lib.recurrent import STATE_BITS, product_intervals, sum_reach
 from ..ops.lstm import GATES, Lstm
 from .design import StreamShape
 from .lib import area
@@ -33,8 +33,6 @@ __all__ = ["LstmLayer"]
 _STAGES = GATE_STAGES + CELL_STAGES
 _WAITING = 2  # steps of the input that have place
 _TANHS = (False, False, True, False)
-# One clock to see that no event is left, then the stages of the last gate row.
-assert STEP_OVERHEAD == 1 + _STAGES
 
 
 class LstmLayer(StreamComponent):
@@ -64,35 +62,12 @@ class LstmLayer(StreamComponent):
         self._groups = GATES * op.units // self._rows
         self._x = x.element
         state = (1 << (STATE_BITS - 1)) - 1
-        element = Int.fit(min(x.element.lo, -state - 1), max(x.element.hi, state))
-        matrices = [op.recurrent_weights, op.input_weights]
-        lane = joint_lane(matrices)
-        fields = [
-            column_words(interleaved(code.decode(), GATES), schedule.pe, lane) for code in matrices
-        ]
-        sums = tuple(Int.fit(min(lo, -1), hi) for lo, hi in product_intervals(op, x))
-        constants = (op.recurrent_gain, op.input_gain, op.bias)
-        self._mvm = lambda: ColumnMvm(
-            lane,
-            np.concatenate(fields),
-            self._words,
-            element,
-            sums,
-            self._rows,
-            self._groups,
-            self._skips,
-        )
-        self._gate_rows = lambda: GateRows(
-            RowConstants(
-                *(interleaved(values.array, GATES) for values in constants),
-                op.shift,
-                int(sum_reach(op, x).max()),
-            ),
-            self._rows,
-            sums,
-            op.activation,
-            _TANHS,
-        )
+        self._element = Int.fit(min(x.element.lo, -state - 1), max(x.element.hi, state))
+        self._matrices = [op.recurrent_weights, op.input_weights]
+        self._lane = lane = joint_lane(self._matrices)
+        self._lanes = schedule.pe
+        self._sums = tuple(Int.fit(min(lo, -1), hi) for lo, hi in product_intervals(op, x))
+        self._reach = int(sum_reach(op, x).max())
         super().__init__((source,), target)
         self.timing_is_bound = self._skips
         columns, bits = op.units + self._features, schedule.pe * lane.bits
@@ -117,13 +92,36 @@ class LstmLayer(StreamComponent):
         return [RecurrentTiming(cell)]
 
     def area(self):
-        parts = [self._mvm(), self._gate_rows(), self._elementwise(), self._input_events()]
+        mvm = self._mvm()
+        parts = [mvm, self._gate_rows(), self._elementwise(), self._input_events()]
         parts += [self._state_events(k) for k in range(self._units)]
         total = sum((part.area() for part in parts), area.Area())
-        chosen = area.selection(self._units + 1, STATE_BITS + len(self._mvm().column))
+        chosen = area.selection(self._units + 1, STATE_BITS + len(mvm.column))
         counters = (self._groups - 1).bit_length() + (self._steps - 1).bit_length()
         total += chosen + area.control(counters + 2 * _STAGES + 10)
         return total + area.registers(self.output.lanes * self.output.width)
+
+    def _mvm(self) -> ColumnMvm:
+        fields = [
+            column_words(interleaved(code.decode(), GATES), self._lanes, self._lane)
+            for code in self._matrices
+        ]
+        return ColumnMvm(
+            self._lane,
+            np.concatenate(fields),
+            self._words,
+            self._element,
+            self._sums,
+            self._rows,
+            self._groups,
+            self._skips,
+        )
+
+    def _gate_rows(self) -> GateRows:
+        op = self._op
+        gains = (interleaved(v.array, GATES) for v in (op.recurrent_gain, op.input_gain, op.bias))
+        constants = RowConstants(*gains, op.shift, self._reach)
+        return GateRows(constants, self._rows, self._sums, op.activation, _TANHS)
 
     def _elementwise(self) -> LstmElementwise:
         return LstmElementwise(self._op.units, self._units, self._op.activation, self._op.threshold)

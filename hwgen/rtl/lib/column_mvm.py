@@ -7,6 +7,8 @@ Recurrent Computations in LSTMs", 2019, section 3.)
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
@@ -24,6 +26,24 @@ from .weight_source import bits_of
 __all__ = ["ColumnMvm"]
 
 PARTS = ("recurrent", "input")
+
+
+class _Step(NamedTuple):
+    """What a clock adds: whether anything, to which part, over what was there, and which word."""
+
+    issue: Signal
+    of_input: Signal
+    first: Signal
+    word: Signal
+
+    def later(self, m: Module, clocks: int) -> _Step:
+        """The step of the clock before; ``clocks`` tells the registers of several ones apart."""
+        held = [
+            Signal.like(now, name=f"{name}_q{clocks}", reset_less=name != "issue")
+            for name, now in self._asdict().items()
+        ]
+        m.d.sync += [after.eq(now) for after, now in zip(held, self, strict=True)]
+        return _Step(*held)
 
 
 class ColumnMvm(wiring.Component):
@@ -101,7 +121,8 @@ class ColumnMvm(wiring.Component):
         """Weights, lanes, sums."""
         lanes, bits = self._lanes, self._lane.bits
         total = area.rom(bits_of(self._fields, bits))
-        total += (self._lane.area(self._element) + self._registered_product()) * lanes
+        product = area.registers(self._lane.product_width(self._element))
+        total += (self._lane.area(self._element) + product) * lanes
         wide = max(s.width for s in self._sums)
         total += (Area(lut=wide, carry=area.carry_chain(wide))) * lanes
         word = (self._words - 1).bit_length()
@@ -116,9 +137,6 @@ class ColumnMvm(wiring.Component):
             total += area.selection(choices, self._rows * s.width)
             total += Area(lut=self._rows * s.width) * (self._skips and choices == 1)
         return total + area.registers((choices - 1).bit_length())
-
-    def _registered_product(self) -> Area:
-        return area.registers(self._lane.product_width(self._element))
 
     def elaborate(self, platform):
         m = Module()
@@ -147,18 +165,8 @@ class ColumnMvm(wiring.Component):
         m.d.comb += [weight.addr.eq(self.column + word), weight.en.eq(1)]
         element = Signal.like(self.column_element, name="element_q", reset_less=True)
         m.d.sync += element.eq(self.column_element)
-        issue_q = [Signal(name=f"issue_q{k}") for k in range(2)]
-        part_q, first_q, word_q = (
-            [Signal.like(now, name=f"{name}_q{k}", reset_less=True) for k in range(2)]
-            for name, now in (("of_input", self.of_input), ("first", first), ("word", word))
-        )
-        for row, now in (
-            (issue_q, self.issue),
-            (part_q, self.of_input),
-            (first_q, first),
-            (word_q, word),
-        ):
-            m.d.sync += [row[0].eq(now), row[1].eq(row[0])]
+        multiplied = _Step(self.issue, self.of_input, first, word).later(m, 1)
+        added = multiplied.later(m, 2)
         products = []
         for k in range(self._lanes):
             value = lane.product(element, weight.data.word_select(k, bits))
@@ -166,12 +174,11 @@ class ColumnMvm(wiring.Component):
             m.d.sync += product.eq(value)
             products.append(product)
 
-        parts = self._memories(m, products, issue_q, part_q, first_q, word_q)
-        self._group(m, parts, begun)
+        self._group(m, self._memories(m, products, multiplied.word, added), begun)
         return m
 
-    def _memories(self, m: Module, products, issue_q, part_q, first_q, word_q) -> dict:
-        """The sums, to which the products are added; their words that are read."""
+    def _memories(self, m: Module, products: list, next_word, added: _Step) -> dict:
+        """The sums, to which the products are added; by part the word that is read."""
         shapes = dict(zip(PARTS, self._sums, strict=True))
         wide = signed(max(s.width for s in self._sums))
         reads, writes = {}, {}
@@ -183,11 +190,11 @@ class ColumnMvm(wiring.Component):
                 reads[part] = held
                 continue
             write, read = read_write(m, f"{part}_sums", width, self._words)
-            # Two words or more lie between a write and the next read of the same word.
+            # A column has two words or more: a word is read again after it was written.
             m.d.comb += [
-                read.addr.eq(Mux(self.reads, self.group[(choices - 1).bit_length() :], word_q[0])),
+                read.addr.eq(Mux(self.reads, self.group[(choices - 1).bit_length() :], next_word)),
                 read.en.eq(self.enable),
-                write.addr.eq(word_q[1]),
+                write.addr.eq(added.word),
             ]
             reads[part], writes[part] = read.data, write
         new = {part: [] for part in PARTS}
@@ -196,13 +203,13 @@ class ColumnMvm(wiring.Component):
             after = Signal(wide, name=f"after{k}")
             old = [reads[part].word_select(k, shapes[part].width).as_signed() for part in PARTS]
             m.d.comb += [
-                before.eq(Mux(first_q[1], 0, Mux(part_q[1], old[1], old[0]))),
+                before.eq(Mux(added.first, 0, Mux(added.of_input, old[1], old[0]))),
                 after.eq(before + product),
             ]
             for part in PARTS:
                 new[part].append(after[: shapes[part].width])
-        for part, here in zip(PARTS, (~part_q[1], part_q[1]), strict=True):
-            value, enable = Cat(new[part]), issue_q[1] & here
+        for part, here in zip(PARTS, (~added.of_input, added.of_input), strict=True):
+            value, enable = Cat(new[part]), added.issue & here
             if self._words > 1:
                 m.d.comb += [writes[part].data.eq(value), writes[part].en.eq(enable)]
             else:
