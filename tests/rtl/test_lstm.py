@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from amaranth import Module, Signal, signed
 from amaranth.sim import Simulator
-from hypothesis import given, settings
 
 from hwgen.errors import HwgenError, Mismatch
 from hwgen.ir import Constant, Graph, GraphBuilder, Schedule, Type
@@ -37,7 +36,7 @@ from hwgen.sim import check_outputs, check_timing, simulator
 from hwgen.sim.result import SimulationResult
 from hwgen.sim.verilated import lint
 from tests.ops import draw as ops
-from tests.ops.test_lstm import cases, cell
+from tests.ops.test_lstm import cell
 from tests.rtl.bench import check_design, check_network
 from tests.rtl.test_layers import one
 
@@ -170,14 +169,26 @@ def saturated(op: Lstm, x: np.ndarray) -> set[str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
-@given(cases(), ops.seeds)
-def test_drawn_cells(case, seed) -> None:
-    graph = case.graph()
-    choices = case.op.schedules(case.x)
-    schedule = choices[seed % len(choices)]
-    if case.op.cost(case.x, schedule=schedule).cycles < 1000:
-        check_network(graph, {"node": schedule}, frames=5, seed=seed)
+@pytest.mark.parametrize("seed", range(40))
+def test_drawn_cells(seed) -> None:
+    """Any codes, activation and schedule."""
+    rng = np.random.default_rng(seed)
+    n, features, steps = (int(rng.integers(1, most)) for most in (6, 5, 5))
+    x = Type.of((steps, features), *[(-8, 7), (0, 255), (0, 1), (3, 9)][rng.integers(4)])
+    op = cell(
+        rng,
+        x,
+        ops.draw_weights(rng, (4 * n, features)),
+        ops.draw_weights(rng, (4 * n, n)),
+        float(rng.choice([0.001, 0.02, 1.0])),
+        shift=int(rng.integers(16)),
+        activation=str(rng.choice(golden.ACTIVATIONS)),
+        threshold=int(rng.choice([0, 2, 26, 100, 128])),
+        every_step=bool(rng.integers(2)),
+        stateful=bool(rng.integers(2)),
+    )
+    choices = [s for s in op.schedules(x) if op.cost(x, schedule=s).cycles < 600]
+    check_network(one(op, x), {"node": choices[rng.integers(len(choices))]}, frames=5, seed=seed)
 
 
 @pytest.mark.parametrize(
