@@ -171,9 +171,13 @@ def simulate(
             result = loaded.simulation(x, simulator, stalls=stalls, waves=file, progress=progress)
         compare(loaded.graph, simulator, x, expected, result.outputs, no_rerun)
         check_timing(design, result, f"{design.top} in {simulator}")
+    bound = design.timing_is_bound
     measured = [
-        f"{what} {value} cycles (as declared)"
-        for what, value in (("interval", result.interval), ("latency", result.latency))
+        f"{what} {value} cycles ({'declared are at most ' + str(most) if bound else 'as declared'})"
+        for what, value, most in (
+            ("interval", result.interval, design.interval),
+            ("latency", result.latency, design.latency),
+        )
         if value is not None
     ]
     print("; ".join([f"{design.top} in {simulator}: {result.cycles} cycles", *measured]))

@@ -79,10 +79,32 @@ def check_outputs(expected, got, where: str) -> None:
 
 
 def check_timing(design: Design, result: SimulationResult, where: str) -> None:
-    """Raise Mismatch unless the measured interval and latency are the declared ones."""
+    """Raise Mismatch unless the measured interval and latency are the declared ones.
+
+    Of a design whose timing is a bound no frame may end later than declared: data that is faster
+    than other data makes gaps of all lengths behind it.
+    """
+    if design.timing_is_bound:
+        _check_bounds(design, result, where)
+        return
     for what in ("interval", "latency"):
         declared, measured = getattr(design, what), getattr(result, what)
         if measured is not None and measured != declared:
             raise Mismatch(
                 f"{where}: measured {what} is {measured} cycles, declared are {declared}"
             )
+
+
+def _check_bounds(design: Design, result: SimulationResult, where: str) -> None:
+    for frame, end in enumerate(result.ends):
+        most = design.latency + frame * design.interval
+        if end > most:
+            raise Mismatch(
+                f"{where}: frame {frame} ends {end} cycles after the first beat, declared are at "
+                f"most {most}"
+            )
+    if result.latency is not None and result.latency > design.latency:
+        raise Mismatch(
+            f"{where}: measured latency is {result.latency} cycles, declared are at most "
+            f"{design.latency}"
+        )

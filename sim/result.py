@@ -34,6 +34,9 @@ class SimulationResult:
     latency
         Measured cycles from the edge that takes a frame's first beat to the edge that gives its
         last output beat, from idle; None under stalls.
+    ends
+        Of frames back to back: cycles from the edge that takes the first beat of all to the edge
+        that gives each one's last output beat; empty otherwise.
     waves
         The waveform file, where one was asked for.
     """
@@ -42,6 +45,7 @@ class SimulationResult:
     cycles: int
     interval: int | None = None
     latency: int | None = None
+    ends: tuple[int, ...] = ()
     waves: Path | None = None
 
     @classmethod
@@ -56,10 +60,13 @@ class SimulationResult:
     ) -> SimulationResult:
         """A result from the cycles in which frames started and ended."""
         interval = latency = None
+        late: tuple[int, ...] = ()
         if scenario.timed and len(ends):
             latency = measure_latency(starts, ends, scenario.isolated)
-            interval = None if scenario.isolated else measure_interval(ends)
-        return cls(outputs, cycles, interval, latency, waves)
+            if not scenario.isolated:
+                interval = measure_interval(ends)
+                late = tuple(int(end) - int(starts[0]) for end in ends)
+        return cls(outputs, cycles, interval, latency, late, waves)
 
 
 class Simulator(Protocol):

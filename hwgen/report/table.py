@@ -185,9 +185,11 @@ def summary(build: Build) -> list[str]:
     target = build.manifest["options"]["target"]
     if target != "c":
         d = build.design
+        most = "at most " if d.timing_is_bound else ""
         lines.append(
             f"Verilog  {build.folder / 'verilog'}: {len(d.sources)} modules, top {d.top}; "
-            f"interval {digits(d.interval)} cycles a frame, latency {digits(d.latency)} cycles"
+            f"interval {most}{digits(d.interval)} cycles a frame, latency {most}{digits(d.latency)} "
+            "cycles"
         )
         if d.area:
             lines.append(f"area     {area_text(d.area)}")

@@ -26,7 +26,8 @@ def descriptions(
     """
     prefix = f"{graph.name}_"
     known = {
-        f"{prefix}core": f"All layers: {network.interval} cycles a frame, latency {network.latency}."
+        f"{prefix}core": f"All layers: {_most(network)}{network.interval} cycles a frame, latency "
+        f"{network.latency}."
     }
     for name, component in network.components.items():
         if isinstance(component, Fork):
@@ -45,12 +46,15 @@ def descriptions(
         operands = graph.operands(node)
         cycles = node.op.cost(*operands, schedule=schedules[node.name]).cycles
         plural = "s" if cycles > 1 else ""
+        component = network.components[network.module_name(node.name).removeprefix(prefix)]
+        most = _most(component)
         known[network.module_name(node.name)] = "\n// ".join(
             [
-                f"{node.where}, {schedules[node.name]}: {cycles} cycle{plural} a frame.",
+                f"{node.where}, {schedules[node.name]}: {most}{cycles} cycle{plural} a frame.",
                 *(f"Input {operand}." for operand in operands),
                 f"Output {node.type}.",
                 *_weight_notes(node.op, schedules[node.name]),
+                *component.notes,
             ]
         )
     result = {}
@@ -63,6 +67,10 @@ def descriptions(
             first = known[owner].partition("\n")[0]
             result[module] = f"// Part ({part}) of {first}" if part else f"// {known[owner]}"
     return result
+
+
+def _most(timed) -> str:
+    return "at most " if timed.timing_is_bound else ""
 
 
 def _weight_notes(op: Op, schedule: Schedule) -> list[str]:

@@ -78,6 +78,8 @@ class Design:
         output beat, from idle.
     area
         What it takes of a device with tables of six inputs, estimated in closed form.
+    timing_is_bound
+        Whether interval and latency are those of the slowest data, and other data may be faster.
     """
 
     folder: Path
@@ -88,6 +90,7 @@ class Design:
     interval: int
     latency: int
     area: Area | None = None
+    timing_is_bound: bool = False
 
     @property
     def paths(self) -> tuple[Path, ...]:

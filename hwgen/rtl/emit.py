@@ -101,6 +101,7 @@ def emit(
         interval=network.interval,
         latency=network.latency,
         area=network.area,
+        timing_is_bound=network.timing_is_bound,
     )
     design.save()
     return design

@@ -57,7 +57,7 @@ class Network(wiring.Component):
     ----------
     input, output
         Streams at both ends.
-    interval, latency
+    interval, latency, timing_is_bound
         In cycles; see :class:`hwgen.rtl.design.Design`.
     """
 
@@ -84,6 +84,7 @@ class Network(wiring.Component):
             if measured.interval == free:
                 break
         self.interval, self.latency = measured.interval, measured.latency
+        self.timing_is_bound = any(c.timing_is_bound for c in self._components.values())
         super().__init__(
             {
                 "i": In(stream.Signature(lanes_layout(self.input))),

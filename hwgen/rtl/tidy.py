@@ -344,7 +344,9 @@ class _Module:
         blocks = []
         grouped.pop("hold", None)
         for trees in grouped.values():
-            blocks += ["  always @(posedge clk)", *statement(trees, "    "), ""]
+            several = isinstance(trees[0], str) and len(trees) > 1  # without a condition
+            begin, end = (" begin", ["  end"]) if several else ("", [])
+            blocks += [f"  always @(posedge clk){begin}", *statement(trees, "    "), *end, ""]
         return blocks
 
     # -- writing -----------------------------------------------------------------------------

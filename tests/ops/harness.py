@@ -162,9 +162,10 @@ def emit_hardware(tests: type[OpTests], folder: Path, count: int) -> list[Hardwa
         several = 1 if 0 < at < len(tests.corners) else 2
         several_of = [spread(c, several, at) for c in choices]
         if len(choices) == 1:
-            for form in ("serial", "scan"):
-                of_form = [s for s in choices[0] if s.form == form and s not in several_of[0]]
-                several_of[0] += spread(of_form, 1, at)
+            for form in ("serial", "scan", "events", "columns"):
+                of_form = [s for s in choices[0] if s.form == form]
+                if not any(s.form == form for s in several_of[0]):
+                    several_of[0] += spread(of_form, 1, at)
         for picks in zip(*several_of, strict=False):
             schedules = {node.name: pick for node, pick in zip(nodes, picks, strict=True)}
             design = emit_verilog(graph, schedules, folder / str(len(found)))
@@ -189,6 +190,10 @@ class OpTests:
     def naive(self, op: Op, *operands: list) -> list:
         """The op's result on one sample, in plain Python: nested lists in, nested lists out."""
         raise NotImplementedError(f"{type(self).__name__} must define naive()")
+
+    def naive_batch(self, op: Op, *operands: list) -> list:
+        """The op's results on samples that come one after the other."""
+        return [self.naive(op, *sample) for sample in zip(*operands, strict=True)]
 
     def extremes(self, case: Case) -> np.ndarray | None:
         """Inputs on which the op reaches both ends of its interval; None if it need not."""
@@ -218,7 +223,7 @@ class OpTests:
             graph = case.graph()
             values = graph.run_all(samples(case.x, 5))
             operands = [values[name].tolist() for name in graph["node"].inputs]
-            expected = [self.naive(case.op, *sample) for sample in zip(*operands, strict=True)]
+            expected = self.naive_batch(case.op, *operands)
             assert values["node"].tolist() == expected
 
         self._check_all(check)

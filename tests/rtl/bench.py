@@ -31,7 +31,16 @@ def check_component(make: Callable[[], StreamComponent], x, expected, seed: int 
     ]
     source, target = component.inputs[0], component.output
     measured = timing.measure(links, source.beats, target.beats)
-    design = Design(Path(), "unit", (), source, target, measured.interval, measured.latency)
+    design = Design(
+        Path(),
+        "unit",
+        (),
+        source,
+        target,
+        measured.interval,
+        measured.latency,
+        timing_is_bound=component.timing_is_bound,
+    )
     protocol_check(design, simulator("amaranth", core=make), x, expected, seed=seed)
 
 
@@ -55,7 +64,14 @@ def check_network(
     """A network in Amaranth's simulator."""
     network = Network(graph, schedules)
     design = Design(
-        Path(), graph.name, (), network.input, network.output, network.interval, network.latency
+        Path(),
+        graph.name,
+        (),
+        network.input,
+        network.output,
+        network.interval,
+        network.latency,
+        timing_is_bound=network.timing_is_bound,
     )
     x = samples(graph, frames, seed)
     engine = simulator("amaranth", core=lambda: Network(graph, schedules))

@@ -13,7 +13,6 @@ from ...ir.types import Type
 from .linear import accumulator
 
 __all__ = [
-    "ROW_LIMIT",
     "STATE_BITS",
     "STEP_OVERHEAD",
     "State",
@@ -22,8 +21,8 @@ __all__ = [
     "product_intervals",
     "prune",
     "rough_luts",
-    "row_reach",
     "step_cycles",
+    "sum_reach",
     "verify_gains",
     "verify_sequence",
     "verify_weights",
@@ -33,8 +32,7 @@ STATE_BITS = 8  # of h, Q1.7
 GAIN_BITS = 16
 MAX_SHIFT = 15
 MAX_INPUT_BITS = 16
-ROW_LIMIT = 1 << 31
-STEP_OVERHEAD = 12  # cycles of a step that no column and no unit takes: filling and draining
+STEP_OVERHEAD = 9  # cycles of a step that no column and no gate row takes: filling and draining
 
 
 class State(NamedTuple):
@@ -99,11 +97,8 @@ def verify_gains(op, gates: int, x: Type) -> None:
             raise RuleViolation(
                 f"{name} must fit {bits} bits, found {values.array[wrong[0]]} in row {wrong[0]}"
             )
-    h = 1 << (STATE_BITS - 1)
-    reach = np.abs(op.bias.array) + ((1 << op.shift) >> 1)
-    reach = reach + row_reach(op.recurrent_weights.decode(), op.recurrent_gain.array, h)
-    reach = reach + row_reach(op.input_weights.decode(), op.input_gain.array, max(x.hi, -x.lo))
-    wrong = np.flatnonzero(reach >= ROW_LIMIT)
+    reach = sum_reach(op, x)
+    wrong = np.flatnonzero(reach >= 1 << 31)
     if len(wrong):
         raise RuleViolation(
             f"gains times products must stay below 2^31, found up to {reach[wrong[0]]} in row "
@@ -111,9 +106,15 @@ def verify_gains(op, gates: int, x: Type) -> None:
         )
 
 
-def row_reach(weights: np.ndarray, gain: np.ndarray, largest: int) -> np.ndarray:
-    """The largest magnitude of every row's ``gain * sum(weights * v)`` for ``|v| <= largest``."""
-    return np.abs(weights).sum(axis=1) * largest * np.abs(gain)
+def sum_reach(op, x: Type) -> np.ndarray:
+    """By gate row: the largest magnitude of gains times products with bias and rounding, (rows,)."""
+    reach = np.abs(op.bias.array) + ((1 << op.shift) >> 1)
+    for weights, gain, largest in (
+        (op.recurrent_weights, op.recurrent_gain, 1 << (STATE_BITS - 1)),
+        (op.input_weights, op.input_gain, max(x.hi, -x.lo)),
+    ):
+        reach = reach + np.abs(weights.decode()).sum(axis=1) * largest * np.abs(gain.array)
+    return reach
 
 
 def product_intervals(op, x: Type) -> tuple[tuple[int, int], tuple[int, int]]:

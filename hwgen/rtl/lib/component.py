@@ -44,7 +44,14 @@ class StreamComponent(wiring.Component):
         The handshake behaviour, cycle by cycle: interval and latency follow from it.
     area
         An estimate of what it takes of an FPGA.
+    timing_is_bound
+        Whether it is sometimes faster than its timing, depending on the data.
+    notes
+        Sentences that the head of its Verilog says beside what the op says.
     """
+
+    timing_is_bound = False
+    notes: tuple[str, ...] = ()
 
     # Networks are also made for their timing alone; Amaranth need not warn of those.
     _MustUse__silence = True

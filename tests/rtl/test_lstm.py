@@ -1,0 +1,435 @@
+"""LSTM cells: clocks of every step, skipped columns, gates, and mutations that must be seen."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from amaranth import Module, Signal, signed
+from amaranth.sim import Simulator
+
+from hwgen.errors import HwgenError, Mismatch
+from hwgen.ir import Constant, Graph, GraphBuilder, Schedule, Type
+from hwgen.ops.codes.ternary import Ternary
+from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.dense import Dense
+from hwgen.ops.flatten import Flatten
+from hwgen.ops.lib import gates as golden
+from hwgen.ops.lib.recurrent import State, step_cycles
+from hwgen.ops.lstm import Lstm
+from hwgen.report.table import summary
+from hwgen.rtl import lstm as generator
+from hwgen.rtl.design import Design
+from hwgen.rtl.device import find_device
+from hwgen.rtl.emit import emit
+from hwgen.rtl.lib import gates
+from hwgen.rtl.lib.column_weights import column_words, joint_lane
+from hwgen.rtl.lib.event_queue import EventQueue
+from hwgen.rtl.network import Network
+from hwgen.rtl.synthesis import synthesize
+from hwgen.sim import check_outputs, check_timing, simulator
+from hwgen.sim.result import SimulationResult
+from hwgen.sim.verilated import lint
+from tests.ops import draw as ops
+from tests.ops.test_lstm import cell
+from tests.rtl.bench import check_design, check_network
+from tests.rtl.test_layers import one
+
+FORMS = ("events", "columns")
+
+
+def lstm(units: int, x: Type, seed: int = 0, **options) -> Lstm:
+    """A ternary cell."""
+    rng = np.random.default_rng(seed)
+    matrices = [
+        Ternary(Constant(rng.choice([-1, 0, 1], (4 * units, columns))))
+        for columns in (x.channels, units)
+    ]
+    return cell(rng, x, *matrices, **options)
+
+
+def sparse(rng: np.random.Generator, x: Type, count: int) -> np.ndarray:
+    """Sequences with zeros, some of them all zero, some without any."""
+    values = rng.integers(x.lo, x.hi, (count, *x.shape), endpoint=True)
+    kept = rng.choice([0.0, 0.3, 0.7, 1.0], (count, x.shape[0], 1))
+    values = np.where(values == 0, 1, values) * (rng.random(values.shape) < kept)
+    values[0], values[1] = 0, x.hi
+    return values
+
+
+def run(graph: Graph, schedule: Schedule, x: np.ndarray, engine: str = "amaranth", folder=None):
+    """Simulate at full speed; the outputs are checked."""
+    picks = {"node": schedule}
+    network = Network(graph, picks)
+    if folder is not None:
+        design = emit(graph, picks, folder, network)
+    else:
+        streams = (network.input, network.output, network.interval, network.latency)
+        bound = network.timing_is_bound
+        design = Design(Path(), "unit", (), *streams, timing_is_bound=bound)
+    found = simulator(engine, core=lambda: Network(graph, picks))
+    if missing := found.missing():
+        pytest.skip(missing)
+    result = found.run(design, x)
+    check_outputs(graph.run(x), result.outputs, str(schedule))
+    check_timing(design, result, str(schedule))
+    return result
+
+
+def clocks(op: Lstm, schedule: Schedule, x: np.ndarray) -> np.ndarray:
+    """Of every frame, by the number of its events."""
+    events = op.events(x)
+    if schedule.form == "columns":
+        events = np.full_like(events, op.units + x.shape[2])
+    return step_cycles(4 * op.units, events, schedule).sum(axis=1)
+
+
+FAST = {(1, 1, 0), (4, 4, 60), (16, 1, 128), (16, 4, 0), (16, 4, 128), (20, 20, 60)}
+ALL = [
+    (lanes, rows, threshold)
+    for lanes, rows in ((1, 1), (4, 4), (16, 1), (16, 4), (20, 20))
+    for threshold in (0, 60, 128)
+]
+
+
+@pytest.mark.parametrize(
+    ("lanes", "rows", "threshold"),
+    [each if each in FAST else pytest.param(*each, marks=pytest.mark.slow) for each in ALL],
+)
+def test_a_step_takes_the_clocks_of_its_events(lanes, rows, threshold) -> None:
+    """A frame is a step of one sequence; 20 gate rows do not fill up words of 16."""
+    x = Type.of((1, 2), -8, 7)
+    op = lstm(5, x, seed=threshold, threshold=threshold, stateful=True, part=0.005)
+    samples = sparse(np.random.default_rng(lanes), x, 12 if lanes == 1 else 20)
+    schedule = Schedule("events", pe=lanes, simd=rows)
+    events = op.events(samples)
+    assert events.min() == 0 or threshold < 128
+    assert events.max() == 7 or threshold > 0
+    assert len(np.unique(events)) > 2
+    result = run(one(op, x), schedule, samples)
+    assert np.diff(result.ends).tolist() == clocks(op, schedule, samples)[1:].tolist()
+
+
+@pytest.mark.parametrize("every_step", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_skipping_changes_clocks_alone(every_step) -> None:
+    x = Type.of((4, 3), -8, 7)
+    op = lstm(3, x, threshold=30, every_step=every_step)
+    graph, samples = one(op, x), sparse(np.random.default_rng(0), x, 6)
+    found = {}
+    for form in FORMS:
+        schedule = Schedule(form, pe=4, simd=4)
+        found[form] = run(graph, schedule, samples)
+        took = np.diff(found[form].ends)
+        assert took.tolist() == clocks(op, schedule, samples)[1:].tolist()
+        most = op.cost(x, schedule=schedule).cycles
+        assert (took == most).all() if form == "columns" else (took < most).all()
+        assert Network(graph, {"node": schedule}).interval == most
+    assert np.array_equal(found["events"].outputs, found["columns"].outputs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("lanes", "rows"), [(1, 1), (4, 1), (4, 4), (16, 4)])
+@pytest.mark.parametrize("part", [0.003, 0.05])
+def test_long_sequences(part, lanes, rows, form, tmp_path) -> None:
+    """100 sequences of 64 steps; with large gains z, c and h saturate."""
+    x = Type.of((64, 3), -128, 127)
+    op = lstm(7, x, seed=lanes, part=part, threshold=26, every_step=lanes == 4)
+    if part == 0.05:  # c adds up, which is what it seldom does
+        bias = op.bias.array.copy()
+        bias[: 2 * 7] = 1 << 29
+        op = replace(op, bias=Constant(bias))
+        assert saturated(op, sparse(np.random.default_rng(1), x, 100)) == {"z", "c", "h"}
+    samples = sparse(np.random.default_rng(1), x, 100)
+    schedule = Schedule(form, pe=lanes, simd=rows)
+    result = run(one(op, x), schedule, samples, "verilator", tmp_path)
+    assert np.diff(result.ends).tolist() == clocks(op, schedule, samples)[1:].tolist()
+
+
+def saturated(op: Lstm, x: np.ndarray) -> set[str]:
+    """What reaches both ends of its bits."""
+    ends: dict[str, set[int]] = {"z": set(), "c": set(), "h": set()}
+    state = op.initial_state(len(x))
+    for t in range(x.shape[1]):
+        a = state.h @ op.recurrent_weights.decode().T
+        b = x[:, t] @ op.input_weights.decode().T
+        z = a * op.recurrent_gain.array + b * op.input_gain.array + op.bias.array
+        z = z >> op.shift
+        ends["z"].update(np.sign(z[np.abs(z) > 2048]).tolist())
+        state = op.step(x[:, t], State(*state))
+        ends["c"].update(np.clip(state.c, -2048, 2047)[np.abs(state.c) >= 2047].tolist())
+        ends["h"].update(state.h[np.abs(state.h) >= 127].tolist())
+    full = {"z": {-1, 1}, "c": {-2048, 2047}, "h": {-128, 127}}
+    return {name for name, reached in full.items() if reached <= ends[name]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(40))
+def test_drawn_cells(seed) -> None:
+    """Any codes, activation and schedule."""
+    rng = np.random.default_rng(seed)
+    n, features, steps = (int(rng.integers(1, most)) for most in (6, 5, 5))
+    x = Type.of((steps, features), *[(-8, 7), (0, 255), (0, 1), (3, 9)][rng.integers(4)])
+    op = cell(
+        rng,
+        x,
+        ops.draw_weights(rng, (4 * n, features)),
+        ops.draw_weights(rng, (4 * n, n)),
+        float(rng.choice([0.001, 0.02, 1.0])),
+        shift=int(rng.integers(16)),
+        activation=str(rng.choice(golden.ACTIVATIONS)),
+        threshold=int(rng.choice([0, 2, 26, 100, 128])),
+        every_step=bool(rng.integers(2)),
+        stateful=bool(rng.integers(2)),
+    )
+    choices = [s for s in op.schedules(x) if op.cost(x, schedule=s).cycles < 600]
+    check_network(one(op, x), {"node": choices[rng.integers(len(choices))]}, frames=5, seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("products", "rows", "form"),
+    [
+        (1, 8, "columns"),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in ((1, 4, "events"), (4, 1, "columns"), (4, 4, "events"))
+        ),
+    ],
+)
+def test_a_slow_layer_behind_it_makes_the_gates_wait(products, rows, form) -> None:
+    """And one that is fast enough does not; timing is exact, or a bound."""
+    rng = np.random.default_rng(5)
+    builder = GraphBuilder("net")
+    x = Type.of((2, 2), -8, 7)
+    op = lstm(2, x, every_step=True, threshold=20)
+    h = builder.add(op, builder.input(x), name="node")
+    weights = Uniform(Constant(rng.integers(-7, 8, (8, 4))), 4)
+    flat = builder.add(Flatten(), h, name="flatten")
+    graph = builder.build(builder.add(Dense(weights, Constant(np.arange(8))), flat, name="fc"))
+    picks = {
+        "node": Schedule(form, pe=8, simd=rows),
+        "fc": Schedule("folded", pe=1, simd=products),
+    }
+    network = Network(graph, picks)
+    alone = op.cost(x, schedule=picks["node"]).cycles
+    assert (network.interval == alone) == (products == 4)
+    assert network.timing_is_bound == (form == "events")
+    check_network(graph, picks, frames=5)
+
+
+@pytest.mark.parametrize("activation", golden.ACTIVATIONS)
+def test_gates_of_all_inputs(activation) -> None:
+    m = Module()
+    z, is_tanh = Signal(signed(golden.WIDTH)), Signal()
+    found = [Signal(signed(gates.GATE_BITS), name=f"found{k}") for k in range(3)]
+    m.d.comb += [
+        found[0].eq(gates.sigmoid(m, z, activation, "s")),
+        found[1].eq(gates.tanh(m, z, activation, "t")),
+        found[2].eq(gates.gate(m, z, activation, is_tanh, "g")),
+    ]
+    values = np.arange(-2048, 2048)
+    rows = []
+
+    async def bench(ctx) -> None:
+        for value in values.tolist():
+            ctx.set(z, value)
+            ctx.set(is_tanh, value % 2)
+            await ctx.delay(1e-9)
+            rows.append([ctx.get(signal) for signal in found])
+
+    simulation = Simulator(m)
+    simulation.add_testbench(bench)
+    simulation.run()
+    sigmoid, tanh = golden.sigmoid(values, activation), golden.tanh(values, activation)
+    assert np.array_equal(np.array(rows)[:, 0], sigmoid)
+    assert np.array_equal(np.array(rows)[:, 1], tanh)
+    assert np.array_equal(np.array(rows)[:, 2], np.where(values % 2, tanh, sigmoid))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "bits"),
+    [
+        (("binary", "binary"), 1),
+        (("binary", "ternary"), 2),
+        (("ternary", "power_of_two"), None),
+        (("power_of_two", "uniform"), None),
+        (("basis", "lfsr_masked"), None),
+        (("structured_sparse", "binary"), None),
+    ],
+)
+def test_codes_share_a_lane(kinds, bits) -> None:
+    """Every word holds the decoded weights, whatever their codes were."""
+    rng = np.random.default_rng(3)
+    codes = [ops.draw_weights(rng, (12, 4), kind) for kind in kinds]
+    lane = joint_lane(codes)
+    assert bits in (None, lane.bits)
+    for code in codes:
+        fields = column_words(code.decode(), 8, lane)
+        assert fields.shape == (4 * 2, 8) and fields.max() < 1 << lane.bits
+        m = Module()
+        field, value = Signal(lane.bits), Signal(signed(8))
+        product = Signal(signed(24))
+        m.d.comb += product.eq(lane.product(value, field))
+        found = []
+
+        async def bench(ctx, field=field, product=product, value=value, words=fields, got=found):
+            ctx.set(value, -77)
+            for word in words.reshape(4, 16)[:, :12].reshape(-1).tolist():
+                ctx.set(field, word)
+                await ctx.delay(1e-9)
+                got.append(ctx.get(product))
+
+        simulation = Simulator(m)
+        simulation.add_testbench(bench)
+        simulation.run()
+        assert np.array_equal(np.reshape(found, (4, 12)).T, -77 * code.decode())
+
+
+class LateQueue(EventQueue):
+    """The element of the event before."""
+
+    @property
+    def head(self):
+        return self.last_head
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.passes):
+            m.d.sync += self.last_head.eq(self.element)
+        return m
+
+    def __init__(self, width, *arguments, **options):
+        super().__init__(width, *arguments, **options)
+        self.last_head = Signal(width)
+
+
+def swapped(values: np.ndarray, count: int) -> np.ndarray:
+    """Forget and output gate change places."""
+    shape = values.shape
+    return values.reshape(-1, count, *shape[1:])[:, [0, 3, 2, 1]].reshape(shape)
+
+
+def mutate(monkeypatch, mutation: str) -> None:
+    right = generator.interleaved
+    if mutation == "a segment of PLAN":
+        monkeypatch.setattr(gates, "SEGMENTS", ((0, 2, 128), (256, 3, 161), (608, 5, 216)))
+    elif mutation == "a swapped gate":
+        monkeypatch.setattr(generator, "interleaved", lambda v, n: swapped(right(v, n), n))
+    elif mutation == "events left in the queue":
+        monkeypatch.setattr(generator.LstmLayer, "_feeds_back", lambda self, last_step: 1)
+    elif mutation == "an element of another event":
+        monkeypatch.setattr(generator, "EventQueue", LateQueue)
+    else:
+        assert mutation == "nothing"
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        "nothing",
+        "a segment of PLAN",
+        "a swapped gate",
+        "events left in the queue",
+        "an element of another event",
+    ],
+)
+def test_the_comparison_sees_mutations(mutation, monkeypatch) -> None:
+    x = Type.of((3, 2), -8, 7)
+    op = lstm(4, x, part=0.004, threshold=3, every_step=True)
+    samples = sparse(np.random.default_rng(2), x, 12)
+    graph, schedule = one(op, x), Schedule("events", pe=16, simd=4)
+    mutate(monkeypatch, mutation)
+    if mutation == "nothing":
+        run(graph, schedule, samples)
+    else:
+        with pytest.raises(Mismatch, match="outputs differ"):
+            run(graph, schedule, samples)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "options"),
+    [
+        (Schedule("events", pe=8, simd=8), {"activation": "table", "every_step": True}),
+        pytest.param(
+            Schedule("columns", pe=4, simd=1),
+            {"stateful": True, "threshold": 128},
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_tools_accept_it(schedule, options, tmp_path) -> None:
+    if missing := simulator("verilator").missing():
+        pytest.skip(missing)
+    x = Type.of((3, 2), -8, 7)
+    graph = one(lstm(4, x, **options), x)
+    design = emit(graph, {"node": schedule}, tmp_path)
+    lint(design)
+    check_design(design, graph)
+    for path in design.paths:
+        text = path.read_text()
+        assert "\\" not in text and not re.search(r"\bport_|signature|\$\d|\b_\d+_\b", text), path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lanes", "rows", "activation"), [(16, 4, "plan"), (8, 1, "table"), (16, 8, "plan")]
+)
+def test_area_against_yosys(lanes, rows, activation, tmp_path) -> None:
+    x = Type.of((4, 4), -8, 7)
+    graph = one(lstm(16, x, activation=activation, threshold=26), x)
+    picks = {"node": Schedule("events", pe=lanes, simd=rows)}
+    network = Network(graph, picks)
+    design = emit(graph, picks, tmp_path, network)
+    result = synthesize(design, network, find_device("xilinx"))
+    assert result.latches == 0 and not result.unknown
+    truth, estimate = result.total, result.estimate
+    assert abs(estimate.lut - truth.lut) <= 0.25 * truth.lut
+    assert abs(estimate.ff - truth.ff) <= 0.15 * truth.ff
+    assert (estimate.dsp, estimate.bram) == (truth.dsp, truth.bram)
+
+
+def test_bounds_are_said(tmp_path) -> None:
+    x = Type.of((3, 2), -8, 7)
+    graph = one(lstm(4, x), x)
+    for form in FORMS:
+        design = emit(graph, {"node": Schedule(form, pe=4, simd=4)}, tmp_path / form)
+        assert Design.load(design.folder) == design
+        assert design.timing_is_bound == (form == "events")
+        heads = [path.read_text().partition("module")[0] for path in design.paths[1:]]
+        build = SimpleNamespace(
+            manifest={"options": {"target": "verilog"}}, folder=tmp_path, design=design
+        )
+        for text in [*heads, summary(build)[0]]:
+            assert ("at most" in text) == design.timing_is_bound
+    # A file from before.
+    file = tmp_path / "events" / "design.json"
+    data = json.loads(file.read_text())
+    del data["timing_is_bound"]
+    file.write_text(json.dumps(data))
+    assert not Design.load(file.parent).timing_is_bound
+
+
+def test_bounds_are_checked() -> None:
+    network = Network(*drawn_design())
+    streams = (network.input, network.output, 100, 150)
+    design = Design(Path(), "unit", (), *streams, timing_is_bound=True)
+    result = SimulationResult(np.zeros(0), 500, 130, 120, ends=(120, 250, 350))
+    check_timing(design, result, "here")
+    for late, what in (
+        (replace(result, ends=(120, 251, 300)), "frame 1 ends 251 cycles after .* at most 250"),
+        (replace(result, latency=151, ends=()), "latency is 151 cycles, declared are at most 150"),
+    ):
+        with pytest.raises(HwgenError, match=what):
+            check_timing(design, late, "here")
+    with pytest.raises(Mismatch, match="measured interval is 130 cycles, declared are 100"):
+        check_timing(replace(design, timing_is_bound=False), result, "here")
+
+
+def drawn_design() -> tuple[Graph, dict[str, Schedule]]:
+    x = Type.of((1, 1), 0, 1)
+    return one(lstm(1, x), x), {"node": Schedule("events", pe=1, simd=1)}
