@@ -16,7 +16,7 @@ from amaranth import Cat, Const, Module, Mux, Signal
 from ..ir.schedule import Schedule
 from ..ir.types import Int, Type
 from ..ops.lib.recurrent import STATE_BITS, product_intervals, sum_reach
-from ..ops.lstm import GATES, Lstm
+from ..ops.lstm import Lstm
 from .design import StreamShape
 from .lib import area
 from .lib.column_mvm import ColumnMvm
@@ -58,8 +58,8 @@ class LstmLayer(StreamComponent):
         self._rows = schedule.simd
         self._skips = schedule.form == "events"
         self._units = target.lanes  # at once
-        self._words = -(-GATES * op.units // schedule.pe)
-        self._groups = GATES * op.units // self._rows
+        self._words = -(-Lstm.gates * op.units // schedule.pe)
+        self._groups = Lstm.gates * op.units // self._rows
         self._x = x.element
         state = (1 << (STATE_BITS - 1)) - 1
         self._element = Int.fit(min(x.element.lo, -state - 1), max(x.element.hi, state))
@@ -84,9 +84,9 @@ class LstmLayer(StreamComponent):
             op.units,
             self._words,
             op.units // self._units,
-            max(1, GATES // self._rows),
+            max(1, Lstm.gates // self._rows),
             # A group of rows enters the gates in the next clock, a unit is complete with its last.
-            1 + max(0, GATES // self._rows - 1) + _STAGES,
+            1 + max(0, Lstm.gates // self._rows - 1) + _STAGES,
             op.every_step,
         )
         return [RecurrentTiming(cell)]
@@ -103,7 +103,7 @@ class LstmLayer(StreamComponent):
 
     def _mvm(self) -> ColumnMvm:
         fields = [
-            column_words(interleaved(code.decode(), GATES), self._lanes, self._lane)
+            column_words(interleaved(code.decode(), Lstm.gates), self._lanes, self._lane)
             for code in self._matrices
         ]
         return ColumnMvm(
@@ -119,7 +119,9 @@ class LstmLayer(StreamComponent):
 
     def _gate_rows(self) -> GateRows:
         op = self._op
-        gains = (interleaved(v.array, GATES) for v in (op.recurrent_gain, op.input_gain, op.bias))
+        gains = (
+            interleaved(v.array, Lstm.gates) for v in (op.recurrent_gain, op.input_gain, op.bias)
+        )
         constants = RowConstants(*gains, op.shift, self._reach)
         return GateRows(constants, self._rows, self._sums, op.activation, _TANHS)
 
@@ -199,7 +201,7 @@ class LstmLayer(StreamComponent):
         last = [Signal(name=f"last_q{k}") for k in range(_STAGES)]
         unit = feeding
         if self._rows == 1:
-            unit = feeding & (group[:2] == GATES - 1)
+            unit = feeding & (group[:2] == Lstm.gates - 1)
         with m.If(enable):
             m.d.sync += [
                 Cat(complete).eq(Cat(unit, *complete[:-1])),

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from ...errors import RuleViolation
 from ...ir.code import WeightCode
+from ...ir.constant import Constant
+from ...ir.op import Cost, Op
 from ...ir.schedule import Schedule
 from ...ir.types import Type
+from . import exact
+from .gates import verify_activation
 from .linear import accumulator
 
 __all__ = [
     "STATE_BITS",
     "STEP_OVERHEAD",
+    "Recurrent",
     "State",
-    "column_lanes",
-    "column_schedules",
     "product_intervals",
-    "prune",
-    "rough_luts",
     "step_cycles",
     "sum_reach",
-    "verify_gains",
-    "verify_sequence",
-    "verify_weights",
 ]
 
 STATE_BITS = 8  # of h, Q1.7
@@ -40,6 +39,147 @@ class State(NamedTuple):
 
     h: np.ndarray
     c: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrent(Op):
+    """A cell over the steps of a sequence (steps, features), in integers.
+
+    A step begins with the products ``a = recurrent_weights h`` and ``b = input_weights x``; what
+    follows is the cell's own ``finish``. h is Q1.7, 8 bits, and 0 before the first step, as is c.
+    States with ``|h| < threshold`` become 0: skipping them is due to Ardakani, Ji and Gross,
+    "Learning to Skip Ineffectual Recurrent Computations in LSTMs", 2019. Gain and bias a gate row are
+    what is left of weight normalization (Salimans and Kingma, 2016).
+
+    Attributes
+    ----------
+    gates
+        Gates of a unit; gate k of unit u is row ``k n + u``, with n units.
+    input_weights, recurrent_weights
+        Codes that decode to (gates n, features) and (gates n, n).
+    input_gain, recurrent_gain, bias
+        Shape (gates n,); gains of at most 16 bits.
+    shift
+        Fractional bits of gains and bias beyond those of a pre-activation, 0..15.
+    activation
+        ``plan`` or ``table``; see :mod:`hwgen.ops.lib.gates`.
+    threshold
+        Least magnitude of a state that is kept, 0..128; 0 and 1 keep all.
+    every_step
+        Whether the result is h of every step, (steps, n), or of the last one, (n).
+    stateful
+        Whether the state goes on from one sample to the next: samples are then parts of one
+        sequence.
+    """
+
+    gates: ClassVar[int]
+    unit_products: ClassVar[int]
+    """Products of a unit behind its gates."""
+
+    input_weights: WeightCode
+    recurrent_weights: WeightCode
+    input_gain: Constant
+    recurrent_gain: Constant
+    bias: Constant
+    shift: int
+    activation: str = "plan"
+    threshold: int = 0
+    every_step: bool = False
+    stateful: bool = False
+
+    @property
+    def units(self) -> int:
+        return self.recurrent_weights.shape[1]
+
+    @property
+    def rows(self) -> int:
+        """Gate rows: gates of all units."""
+        return self.gates * self.units
+
+    def verify(self, x: Type) -> None:
+        verify_sequence(x)
+        verify_weights(self.input_weights, self.recurrent_weights, self.gates, x.channels)
+        verify_activation(self.activation)
+        verify_gains(self, x)
+        if not 0 <= self.threshold <= 1 << (STATE_BITS - 1):
+            raise RuleViolation(
+                f"threshold must be in 0..{1 << (STATE_BITS - 1)}, not {self.threshold}"
+            )
+
+    def infer(self, x: Type) -> Type:
+        hi = (1 << (STATE_BITS - 1)) - 1
+        shape = (x.shape[0], self.units) if self.every_step else (self.units,)
+        return Type.of(shape, -hi - 1, hi)
+
+    def initial_state(self, sequences: int) -> State:
+        """The state before the first step, zeros of shape (sequences, n)."""
+        zeros = np.zeros((sequences, self.units), dtype=np.int64)
+        return State(zeros, zeros)
+
+    def step(self, x: np.ndarray, state: State) -> State:
+        """The state after a step.
+
+        Parameters
+        ----------
+        x
+            int64, shape (sequences, features).
+        state
+            Before the step.
+        """
+        a = exact.matmul(state.h, self.recurrent_weights.decode().T, 1 << (STATE_BITS - 1))
+        b = exact.matmul(x, self.input_weights.decode().T, exact.magnitude(x))
+        h, c = self.finish(a, b, state)
+        return State(prune(h, self.threshold), c)
+
+    def finish(self, a: np.ndarray, b: np.ndarray, state: State) -> State:
+        """The step behind its two products, (sequences, gates n); h as it is before pruning."""
+        raise NotImplementedError(f"op {type(self).__name__} must define finish()")
+
+    def states(self, x: np.ndarray) -> np.ndarray:
+        """h after every step, shape (batch, steps, n)."""
+        sequences = x.reshape(1, -1, x.shape[-1]) if self.stateful else x
+        state = self.initial_state(len(sequences))
+        found = np.empty((*sequences.shape[:2], self.units), dtype=np.int64)
+        for t in range(sequences.shape[1]):
+            state = self.step(sequences[:, t], state)
+            found[:, t] = state.h
+        return found.reshape(*x.shape[:2], self.units)
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        h = self.states(x)
+        return h if self.every_step else np.ascontiguousarray(h[:, -1])
+
+    def events(self, x: np.ndarray) -> np.ndarray:
+        """Columns that every step cannot skip: non-zero inputs and states, shape (batch, steps)."""
+        h = self.states(x)
+        fed = np.zeros_like(h)
+        if self.stateful:
+            fed.reshape(-1, self.units)[1:] = h.reshape(-1, self.units)[:-1]
+        else:
+            fed[:, 1:] = h[:, :-1]
+        return np.count_nonzero(fed, axis=2) + np.count_nonzero(x, axis=2)
+
+    def cost(self, x: Type, *, schedule: Schedule) -> Cost:
+        steps, features = x.shape
+        products = self.rows * (self.units + features)
+        return Cost(
+            multiplications=steps * (products + 2 * self.rows + self.unit_products * self.units),
+            additions=steps * (products + 2 * self.rows + self.units),
+            weight_bits=self.input_weights.storage_bits + self.recurrent_weights.storage_bits,
+            cycles=steps * step_cycles(self.rows, self.units + features, schedule),
+        )
+
+    def schedules(self, x: Type) -> tuple[Schedule, ...]:
+        return column_schedules(self.gates, self.units)
+
+    def lanes(self, x: Type, *, schedule: Schedule) -> tuple[int, int]:
+        return column_lanes(self.gates, schedule)
+
+    def rough_luts(self, x: Type, *, result: Type, schedule: Schedule) -> float:
+        """Lanes, and what gate rows take that go through the gates at once."""
+        bits = max(self.recurrent_weights.field_bits, self.input_weights.field_bits)
+        lane = bits * max(STATE_BITS, x.element.width) + 24
+        return schedule.pe * lane + schedule.simd * (2 * 16 * GAIN_BITS + 64)
 
 
 def prune(h: np.ndarray, threshold: int) -> np.ndarray:
@@ -79,9 +219,9 @@ def verify_weights(
         )
 
 
-def verify_gains(op, gates: int, x: Type) -> None:
+def verify_gains(op: Recurrent, x: Type) -> None:
     """Raise RuleViolation unless gains and bias fit their bits and every row its 32-bit sum."""
-    rows = gates * op.units
+    rows = op.rows
     if not 0 <= op.shift <= MAX_SHIFT:
         raise RuleViolation(f"shift must be in 0..{MAX_SHIFT}, not {op.shift}")
     for name in ("input_gain", "recurrent_gain", "bias"):
@@ -106,7 +246,7 @@ def verify_gains(op, gates: int, x: Type) -> None:
         )
 
 
-def sum_reach(op, x: Type) -> np.ndarray:
+def sum_reach(op: Recurrent, x: Type) -> np.ndarray:
     """By gate row: the largest magnitude of gains times products with bias and rounding, (rows,)."""
     reach = np.abs(op.bias.array) + ((1 << op.shift) >> 1)
     for weights, gain, largest in (
@@ -117,7 +257,7 @@ def sum_reach(op, x: Type) -> np.ndarray:
     return reach
 
 
-def product_intervals(op, x: Type) -> tuple[tuple[int, int], tuple[int, int]]:
+def product_intervals(op: Recurrent, x: Type) -> tuple[tuple[int, int], tuple[int, int]]:
     """Intervals of the recurrent and of the input product, every partial sum included."""
     h = 1 << (STATE_BITS - 1)
     none = np.zeros(op.recurrent_weights.shape[0], dtype=np.int64)
@@ -134,7 +274,8 @@ def column_schedules(gates: int, units: int) -> tuple[Schedule, ...]:
     gates, 1 or those of whole units.
     """
     rows = gates * units
-    lanes = sorted({min(rows, 1 << k) for k in range(rows.bit_length() + 1)})
+    wide = {min(rows, gates << k) for k in range(rows.bit_length())}
+    lanes = sorted({1, *wide} | ({2} if gates % 2 == 0 else set()))
     return tuple(
         Schedule(form, pe=pe, simd=simd)
         for form in ("events", "columns")  # of equals the first is taken
@@ -152,11 +293,3 @@ def column_lanes(gates: int, schedule: Schedule) -> tuple[int, int]:
 def step_cycles(rows: int, columns: int, schedule: Schedule) -> int:
     """Clocks of a step that has this many columns to add."""
     return columns * -(-rows // schedule.pe) + rows // schedule.simd + STEP_OVERHEAD
-
-
-def rough_luts(op, x: Type, schedule: Schedule) -> float:
-    """A rough count of look-up tables, to compare schedules of one cell with each other."""
-    bits = max(op.recurrent_weights.field_bits, op.input_weights.field_bits)
-    lane = bits * max(STATE_BITS, x.element.width) + 24
-    row = 2 * 16 * GAIN_BITS + 64
-    return schedule.pe * lane + schedule.simd * row
