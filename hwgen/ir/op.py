@@ -68,6 +68,10 @@ class Op:
         """Every hardware schedule that the op can take, in no order."""
         return (Schedule("stream"),)
 
+    def steps(self, *inputs: Type) -> int:
+        """How many steps of a sequence a sample holds, for ops that take them one after another."""
+        return 1
+
     def rough_luts(self, *inputs: Type, result: Type, schedule: Schedule) -> float:
         """A rough count of look-up tables, to compare schedules of one op with each other."""
         raise NotImplementedError(f"op {type(self).__name__} must define rough_luts()")

@@ -13,7 +13,7 @@ from ..ops.lib.linear import digits
 
 __all__ = ["best_cycles", "parse_schedule", "schedule"]
 
-DEFAULT_CYCLES = 1024  # a folded layer's goal where the user states none
+DEFAULT_CYCLES = 1024  # of a folded layer, or of a step of a sequence, if the user states no goal
 SPATIAL_DIGITS = 20_000  # non-zero weight bits up to which a layer goes into logic by default
 LARGEST = 200_000  # adders, or multipliers, of a layer; minutes to lay out
 PIPELINES = range(1, 65)  # adders in a row between registers
@@ -55,7 +55,8 @@ def schedule(
     ----------
     cycles
         Most cycles a frame. Every layer gets the smallest hardware that meets it. None: small
-        layers go into logic, and the others are folded to 1024 cycles.
+        layers go into logic, and the others are folded to 1024 cycles, or recurrent ones to as
+        many a step.
     choices
         Schedules that the user fixes, by node or layer name.
     pipeline
@@ -208,7 +209,8 @@ def _pick(graph: Graph, node: Node, cycles: int | None, before: int) -> Schedule
         if Schedule("spatial") in options and digits(node.op.weights) <= SPATIAL_DIGITS:
             return Schedule("spatial")
         floor = min(node.op.cost(*types, schedule=s).cycles for s in options)
-        goal = max(DEFAULT_CYCLES, floor) if _is_weighted(graph, node) else None
+        usual = max(DEFAULT_CYCLES * node.op.steps(*types), floor)
+        goal = usual if _is_weighted(graph, node) else None
     fitting = [
         s for s in options if goal is None or node.op.cost(*types, schedule=s).cycles <= goal
     ]

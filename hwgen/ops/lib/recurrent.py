@@ -169,6 +169,9 @@ class Recurrent(Op):
             cycles=steps * step_cycles(self.rows, self.units + features, schedule),
         )
 
+    def steps(self, x: Type) -> int:
+        return x.shape[0]
+
     def schedules(self, x: Type) -> tuple[Schedule, ...]:
         return column_schedules(self.gates, self.units)
 

@@ -1,0 +1,166 @@
+"""Recurrent accelerators: clocks on real sequences with and without zeros skipped, and size."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from hwgen import zoo
+from hwgen.errors import HwgenError
+from hwgen.ir import Constant, Graph, Schedule
+from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.lib.recurrent import Recurrent, step_cycles
+from hwgen.passes.pipeline import run_passes
+from hwgen.passes.schedule import schedule
+from hwgen.rtl.device import find_device
+from hwgen.rtl.emit import emit
+from hwgen.rtl.yosys import count_cells, yosys_version
+from hwgen.sim import simulator
+
+from .report import Table
+
+__all__ = ["run"]
+
+LANES, ROWS = 16, 4
+SAMPLES = 400  # of the held-out ones
+DEVICE = find_device("xilinx")
+
+
+def run(progress: Callable[[str], None]) -> Iterator[Table]:
+    table = Table(
+        "Sequences",
+        (
+            "network",
+            "steps",
+            "zeros fed back",
+            "columns a step: mean, 99 %",
+            "clocks a step: skipped, dense",
+            "columns' part of these",
+            "ratio, columns",
+            "ratio, all",
+            "MACs a clock",
+            "dense-equivalent",
+            "lanes in use",
+            "outputs",
+        ),
+        (
+            f"Held-out sequences through the Verilog in Verilator, {LANES} lanes, {ROWS} gate rows a "
+            "clock; a clock is one of the cell's, measured from the first beat to the last. "
+            "*Columns* are elements of input and state that are not zero, each of which takes "
+            "`ceil(gate rows / lanes)` clocks; *ratio* is the same generator's dense form over the "
+            "one that skips zeros. *MACs a clock* are those that were executed; *dense-equivalent* "
+            "counts the skipped ones as well. *Lanes in use* is the part of all lanes' clocks, "
+            "while columns are added, that adds a weight of a real row.",
+        ),
+    )
+    for name in zoo.names():
+        graph = run_passes(zoo.load(name))
+        cells = [node for node in graph.nodes if isinstance(node.op, Recurrent)]
+        if len(cells) != 1:
+            continue
+        try:
+            x, _ = zoo.test_data(name)
+        except HwgenError as error:
+            table.add(name, f"left out: {error}")
+            continue
+        progress(f"sequences, {name}")
+        _sequences(table, name, graph, cells[0].name, graph.quantize(x[:SAMPLES]))
+        yield table
+    yield table
+    yield from _sizes(progress)
+
+
+def _sequences(table: Table, name: str, graph: Graph, cell: str, x: np.ndarray) -> None:
+    op = graph[cell].op
+    steps, features = x.shape[1:]
+    before = graph.operands(graph[cell])[0]
+    values = graph.run_all(x)
+    events = op.events(values[graph[cell].inputs[0]])
+    fed = op.states(values[graph[cell].inputs[0]])[:, :-1]
+    clocks, differ = {}, 0
+    for form in ("events", "columns"):
+        pick = Schedule(form, pe=LANES, simd=ROWS)
+        # Everything behind the cell is fast enough not to hold it up.
+        goal = steps * step_cycles(op.rows, 1, pick)
+        picks = schedule(graph, goal, {cell: pick})
+        with tempfile.TemporaryDirectory(prefix="hwgen-") as folder:
+            design = emit(graph, picks, Path(folder))
+            result = simulator("verilator").run(design, x)
+        differ += int((result.outputs.reshape(len(x), -1) != values[graph.output].reshape(len(x), -1)).any(axis=1).sum())
+        clocks[form] = (result.ends[-1] - result.ends[0]) / (len(x) - 1) / steps
+    each = -(-op.rows // LANES)
+    columns = op.units + before.channels
+    added = {"events": events[1:].mean() * each, "columns": columns * each}
+    table.add(
+        name,
+        steps,
+        f"{100 * (fed == 0).mean():.1f} %",
+        f"{events.mean():.1f}, {np.percentile(events, 99):.0f} of {columns}",
+        f"{clocks['events']:.0f}, {clocks['columns']:.0f}",
+        f"{added['events']:.0f}, {added['columns']:.0f}",
+        f"{added['columns'] / added['events']:.2f}",
+        f"{clocks['columns'] / clocks['events']:.2f}",
+        f"{events[1:].mean() * op.rows / clocks['events']:.1f}",
+        f"{columns * op.rows / clocks['events']:.1f}",
+        f"{100 * op.rows / (each * LANES):.0f} %",
+        table.check(name, differ, 2 * len(x)),
+    )
+
+
+def _sizes(progress: Callable[[str], None]) -> Iterator[Table]:
+    """The same accelerator with ternary lanes and with multipliers of 12 bits."""
+    table = Table(
+        "Size of lanes",
+        ("weights", "lanes", "LUT", "DSP", "FF", "18 Kbit memories", "LUT a lane", "weight bits"),
+        (
+            f"{yosys_version()}, `{'; '.join(DEVICE.flat_commands)}`, digits-lstm-ternary's cell of "
+            "64 units with all multipliers in logic as well as in DSP blocks, as Yosys takes them. "
+            "Equal lanes are equal throughput.",
+        ),
+    )
+    graph = run_passes(zoo.load("digits-lstm-ternary"))
+    node = next(node for node in graph.nodes if isinstance(node.op, Recurrent))
+    found = {}
+    for label, bits in (("ternary", 2), ("12 bits", 12)):
+        for lanes in (16, 64, 256):
+            progress(f"size of lanes, {label}, {lanes}")
+            one = _cell(graph, node.name, bits)
+            pick = Schedule("events", pe=lanes, simd=4)
+            with tempfile.TemporaryDirectory(prefix="hwgen-") as folder:
+                design = emit(one, {"cell": pick}, Path(folder))
+                area = count_cells(DEVICE, design.top, design.paths, flat=True).within(design.top)
+            found[label, lanes] = area
+            stored = one["cell"].op.cost(one.input_type, schedule=pick).weight_bits
+            table.add(
+                label, lanes, area.lut, area.dsp, area.ff, area.bram, f"{area.lut / lanes:.0f}", stored
+            )
+            yield table
+    yield table
+
+
+def _cell(graph: Graph, name: str, bits: int) -> Graph:
+    """The cell alone, with random weights of so many bits if not its own."""
+    from hwgen.ir import GraphBuilder
+
+    op = graph[name].op
+    if bits > 2:
+        rng = np.random.default_rng(0)
+        most = (1 << (bits - 1)) - 1
+
+        def drawn(code) -> Uniform:
+            return Uniform(Constant(rng.integers(-most, most, code.shape, endpoint=True)), bits)
+
+        op = replace(
+            op,
+            input_weights=drawn(op.input_weights),
+            recurrent_weights=drawn(op.recurrent_weights),
+            input_gain=Constant(np.ones(op.rows)),
+            recurrent_gain=Constant(np.ones(op.rows)),
+            shift=15,
+        )
+    builder = GraphBuilder("cell")
+    return builder.build(builder.add(op, builder.input(graph.input_type), name="cell"))
