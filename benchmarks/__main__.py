@@ -14,6 +14,7 @@ BENCHMARKS = (
     "interpreter",
     "simulation",
     "area",
+    "recurrent",
     "mcu",
     "mcu_layers",
     "mcu_cluster",

@@ -11,7 +11,7 @@ import numpy as np
 
 from hwgen import zoo
 from hwgen.errors import HwgenError
-from hwgen.ir import Constant, Graph, Schedule
+from hwgen.ir import Constant, Graph, GraphBuilder, Schedule
 from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.lib.recurrent import Recurrent, step_cycles
 from hwgen.passes.pipeline import run_passes
@@ -76,7 +76,7 @@ def run(progress: Callable[[str], None]) -> Iterator[Table]:
 
 def _sequences(table: Table, name: str, graph: Graph, cell: str, x: np.ndarray) -> None:
     op = graph[cell].op
-    steps, features = x.shape[1:]
+    steps = x.shape[1]
     before = graph.operands(graph[cell])[0]
     values = graph.run_all(x)
     events = op.events(values[graph[cell].inputs[0]])
@@ -90,7 +90,11 @@ def _sequences(table: Table, name: str, graph: Graph, cell: str, x: np.ndarray) 
         with tempfile.TemporaryDirectory(prefix="hwgen-") as folder:
             design = emit(graph, picks, Path(folder))
             result = simulator("verilator").run(design, x)
-        differ += int((result.outputs.reshape(len(x), -1) != values[graph.output].reshape(len(x), -1)).any(axis=1).sum())
+        differ += int(
+            (result.outputs.reshape(len(x), -1) != values[graph.output].reshape(len(x), -1))
+            .any(axis=1)
+            .sum()
+        )
         clocks[form] = (result.ends[-1] - result.ends[0]) / (len(x) - 1) / steps
     each = -(-op.rows // LANES)
     columns = op.units + before.channels
@@ -136,7 +140,14 @@ def _sizes(progress: Callable[[str], None]) -> Iterator[Table]:
             found[label, lanes] = area
             stored = one["cell"].op.cost(one.input_type, schedule=pick).weight_bits
             table.add(
-                label, lanes, area.lut, area.dsp, area.ff, area.bram, f"{area.lut / lanes:.0f}", stored
+                label,
+                lanes,
+                area.lut,
+                area.dsp,
+                area.ff,
+                area.bram,
+                f"{area.lut / lanes:.0f}",
+                stored,
             )
             yield table
     yield table
@@ -144,8 +155,6 @@ def _sizes(progress: Callable[[str], None]) -> Iterator[Table]:
 
 def _cell(graph: Graph, name: str, bits: int) -> Graph:
     """The cell alone, with random weights of so many bits if not its own."""
-    from hwgen.ir import GraphBuilder
-
     op = graph[name].op
     if bits > 2:
         rng = np.random.default_rng(0)

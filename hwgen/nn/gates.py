@@ -1,4 +1,7 @@
-"""Gate functions of deployed recurrent layers, on integers in PyTorch; see docs/ir.md."""
+"""Gate functions of recurrent layers in PyTorch: deployed, on integers, and to train with.
+
+What they compute is in docs/ir.md.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import torch
 
 from ..ops.lib.gates import sigmoid_table
 
-__all__ = ["narrow", "sigmoid", "tanh"]
+__all__ = ["narrow", "sigmoid", "tanh", "trained_sigmoid", "trained_tanh"]
 
 
 def narrow(x: torch.Tensor, shift: int, bits: int = 12) -> torch.Tensor:
@@ -31,3 +34,21 @@ def sigmoid(z: torch.Tensor, activation: str) -> torch.Tensor:
 def tanh(z: torch.Tensor, activation: str) -> torch.Tensor:
     """``2 sigmoid(2 z) - 1``: Q4.8 to Q0.8."""
     return 2 * sigmoid((2 * z).clamp(-2048, 2047), activation) - 256
+
+
+def trained_sigmoid(x: torch.Tensor, activation: str) -> torch.Tensor:
+    """The deployed sigmoid of real numbers, without its roundings, and the true one's gradient."""
+    y = torch.sigmoid(x)
+    if activation == "table":
+        return y
+    with torch.no_grad():
+        size = x.abs()
+        plan = torch.minimum(size / 4 + 0.5, size / 8 + 0.625)
+        plan = torch.minimum(plan, size / 32 + 0.84375).clamp_max(1.0)
+        gap = torch.where(x < 0, 1 - plan, plan) - y
+    return y + gap
+
+
+def trained_tanh(x: torch.Tensor, activation: str) -> torch.Tensor:
+    """The same of tanh."""
+    return 2 * trained_sigmoid(2 * x, activation) - 1

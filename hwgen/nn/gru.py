@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .gates import narrow, sigmoid, tanh
+from .gates import narrow, sigmoid, tanh, trained_sigmoid, trained_tanh
 from .layer import register_layer
 from .recurrent import Recurrent, State
 
@@ -34,9 +34,10 @@ class GRU(Recurrent):
             self.bias[self.hidden_size : 2 * self.hidden_size] = 1.0  # keep the state at first
 
     def cell(self, a, b, state):
-        reset, update = torch.sigmoid((a + b)[:, : 2 * self.hidden_size]).chunk(2, 1)
+        act = self.activation
+        reset, update = trained_sigmoid((a + b)[:, : 2 * self.hidden_size], act).chunk(2, 1)
         a, b = a[:, 2 * self.hidden_size :], b[:, 2 * self.hidden_size :]
-        new = torch.tanh(b + reset * (a + self.bias_hidden))
+        new = trained_tanh(b + reset * (a + self.bias_hidden), act)
         h = (1 - update) * new + update * state.c
         return State(h, h)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .gates import narrow, sigmoid, tanh
+from .gates import narrow, sigmoid, tanh, trained_sigmoid, trained_tanh
 from .layer import register_layer
 from .recurrent import Recurrent, State
 
@@ -30,9 +30,11 @@ class LSTM(Recurrent):
             self.bias[self.hidden_size : 2 * self.hidden_size] = 1.0  # forget nothing at first
 
     def cell(self, a, b, state):
+        act = self.activation
         i, f, g, o = (a + b).chunk(4, 1)
-        c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(g)
-        return State(torch.sigmoid(o) * torch.tanh(c), c)
+        learned = trained_sigmoid(i, act) * trained_tanh(g, act)
+        c = trained_sigmoid(f, act) * state.c + learned
+        return State(trained_sigmoid(o, act) * trained_tanh(c, act), c)
 
     def integer_cell(self, a, b, state, shift, parts):
         act = self.activation

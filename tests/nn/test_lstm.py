@@ -47,6 +47,20 @@ def test_the_sigmoid_is_near_and_symmetric(activation):
         assert (y[1:] == 256 - y[1:][::-1]).all()
 
 
+@pytest.mark.parametrize("activation", ["plan", "table"])
+def test_training_has_the_deployed_gates(activation):
+    z = torch.arange(-2048, 2048, dtype=torch.float64, requires_grad=True)
+    for name in ("sigmoid", "tanh"):
+        trained = getattr(gates, f"trained_{name}")(z / 256, activation)
+        deployed = getattr(golden, name)(np.arange(-2048, 2048), activation) / 256
+        assert np.abs(trained.detach().numpy() - deployed).max() < (
+            0.02 if activation == "table" else 0.011
+        )
+        (slope,) = torch.autograd.grad(trained.sum(), z)
+        (true,) = torch.autograd.grad(getattr(torch, name)(z / 256).sum(), z)
+        assert torch.allclose(slope, true)
+
+
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("every_step", [False, True])
 def test_eval_equals_the_graph(code, every_step, tmp_path):
