@@ -10,6 +10,7 @@ import itertools
 
 from hwgen.rtl.lib import timing
 from hwgen.rtl.lib.mac_timing import MacTiming
+from hwgen.rtl.lib.recurrent_timing import RecurrentTiming
 from hwgen.rtl.lib.scan_timing import ScanTiming
 from hwgen.rtl.lib.window import WindowTiming
 
@@ -220,12 +221,76 @@ class Scan:
         self.ahead = ahead
 
 
+class Recurrent:
+    """The states of :class:`hwgen.rtl.lstm.LstmLayer` without skipping."""
+
+    def __init__(self, cell):
+        self.cell = cell
+        self.taken = self.steps_waiting = 0
+        self.step_index = 0
+        self.added = 0  # elements whose columns have been added since reset
+        self.clock = self.result = 0  # since all of a step were found to be added
+        self.adding, self.enable = True, True
+        self.o_valid = self.complete = self.gives = False
+        self._begin()
+
+    def _begin(self):
+        """Clocks that are left of every column: those of the state, then those of the input."""
+        self.state = self.cell.units * self.cell.words
+        self.input = self.cell.features * self.cell.words
+
+    def valid(self, i_valid):
+        return [self.o_valid]
+
+    def ready(self, i_valid, o_ready):
+        cell = self.cell
+        due = cell.stages + self.result * cell.gap
+        self.complete = not self.adding and self.clock == due
+        gives = self.complete and (cell.every_step or self.step_index == cell.steps - 1)
+        self.enable = not (gives and self.o_valid and not o_ready[0])
+        self.gives = gives and self.enable
+        return [self.steps_waiting != 2]
+
+    def step(self, taken, given):
+        cell = self.cell
+        if given[0]:
+            self.o_valid = False
+        self.o_valid |= self.gives
+        waiting, steps = self.taken, self.steps_waiting
+        if taken[0]:
+            self.taken += 1
+            self.steps_waiting += self.taken % cell.features == 0
+        if not self.adding:
+            if not self.enable:
+                return
+            self.clock += 1
+            self.result += self.complete
+            if self.result == cell.beats:
+                self.adding = True
+                self.step_index = (self.step_index + 1) % cell.steps
+                self._begin()
+            return
+        # Elements of this step that are there, the one whose column is under way included.
+        left = -(-self.input // cell.words)
+        there = min(waiting - self.added, left) if left else 0
+        if there and self.state:
+            self.state -= 1
+        elif there:
+            self.input -= 1
+            self.added += self.input % cell.words == 0
+        elif steps:
+            self.steps_waiting -= 1
+            self.adding, self.clock, self.result = False, 1, 0
+
+
 def stepped(model: timing.Timing, outputs: int = 1, inputs: int = 1):
     """The reference of a (fresh) timing model."""
     if isinstance(model, MacTiming):
         return Mac(model.folding, model.stages)
     if isinstance(model, ScanTiming):
         return Scan(model.clocks, model.frame_beats, model.stages)
+    if isinstance(model, RecurrentTiming):
+        return Recurrent(model.cell)
     if isinstance(model, WindowTiming):
         return Window(model.takes, model.emits)
     return {

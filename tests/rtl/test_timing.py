@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hwgen.errors import HwgenError
 from hwgen.rtl.lib import timing
+from hwgen.rtl.lib.recurrent_timing import RecurrentSteps, RecurrentTiming
 from hwgen.rtl.network import Network
 from tests.rtl import cycle_by_cycle
 from tests.rtl.draw import networks
@@ -39,6 +40,21 @@ def test_many_networks(drawn) -> None:
     check(Network(*drawn))
 
 
+def _recurrent(n: int) -> RecurrentTiming:
+    """A cell of some size: all steps of a frame give their results, or the last one does."""
+    cell = RecurrentSteps(
+        steps=1 + n % 3,
+        features=1 + n % 2,
+        units=n,
+        words=1 + n // 3,
+        beats=n,
+        gap=1 + 3 * (n % 2),
+        stages=9,
+        every_step=n > 2,
+    )
+    return RecurrentTiming(cell)
+
+
 @st.composite
 def chains(draw) -> list[timing.Link]:
     """Components in a row that no network would have so: every rule against every other."""
@@ -55,6 +71,7 @@ def chains(draw) -> list[timing.Link]:
                     lambda n: timing.Queue(n),
                     lambda n: timing.Fork(),
                     lambda n: timing.Join(),
+                    _recurrent,
                 ]
             )
         )
@@ -75,6 +92,10 @@ def test_chains(parts) -> None:
     for link in links():
         if isinstance(link.model, timing.Accumulate):
             gathered *= link.model.beats
+        if isinstance(link.model, RecurrentTiming):
+            cell = link.model.cell
+            gathered *= cell.steps * cell.features
+            scattered *= cell.beats * (cell.steps if cell.every_step else 1)
         if isinstance(link.model, timing.Repack):
             gathered *= link.model.gather
             scattered *= link.model.scatter
