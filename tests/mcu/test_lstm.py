@@ -457,9 +457,15 @@ def test_two_cells_have_a_state_each(tmp_path):
 
 
 def wide(units: int, features: int) -> Graph:
+    """A cell with weights of 8 bits."""
     rng = np.random.default_rng(50)
     x = Type.of((2, features), -128, 127)
-    return alone(cell(rng, units, x, ("uniform", "uniform"), gain=1), x)
+    weights = [
+        Uniform(Constant(rng.integers(-127, 127, (4 * units, n), endpoint=True)), 8)
+        for n in (features, units)
+    ]
+    op = cell(rng, units, x, gain=1)
+    return alone(replace(op, input_weights=weights[0], recurrent_weights=weights[1]), x)
 
 
 def test_weights_that_do_not_fit_fast_memory_stay(tmp_path):
