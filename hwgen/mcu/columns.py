@@ -184,6 +184,7 @@ def render_recurrent(used: Collection[ColumnKernel] = COLUMN_KERNELS) -> str:
         h_shift=2 * gates.FRACTION - (STATE_BITS - 1),
         h_most=(1 << (STATE_BITS - 1)) - 1,
         table_shift=gates.WIDTH - gates.TABLE_BITS,
+        table_last=(1 << (gates.TABLE_BITS - 1)) - 1,
         width=gates.WIDTH,
         z_most=(1 << (gates.WIDTH - 1)) - 1,
     )

@@ -17,7 +17,7 @@ from .package import headers, ports, write_runtime, write_text
 from .planning.memory import Memories, assign
 from .planning.tiles import ALIGN
 from .stages import Program, group
-from .state import members_of, state_bytes, state_members
+from .state import state_bytes, state_members
 from .target import Target, find_target, save_target
 from .templates import TEMPLATES, wrap_code
 from .tiled import TiledLayer
@@ -219,7 +219,7 @@ def _body(functions: list[Function], program: Program, memories: Memories) -> di
             if function.scratch_size:
                 scratch = place(f"{stage.name}_scratch", "uint8_t", f"{function.name} scratch")
                 arguments.append(scratch)
-        arguments += [f"state->{member.name}" for member in members_of(function)]
+        arguments += [f"state->{member.name}" for member in function.states]
         described.append(
             {
                 **function.context,

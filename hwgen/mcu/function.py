@@ -216,7 +216,7 @@ class Function:
         parts.append(f"{stage.output.ctype} *y")
         if self.scratch_size:
             parts.append("uint8_t *scratch")
-        parts += [f"{state.ctype} *{state.name}" for state in self.states]
+        parts += [f"{state.ctype} *{state.parameter}" for state in self.states]
         return parts
 
     def cut(self, **shape) -> None:
@@ -244,9 +244,10 @@ class Function:
         self.constants.append(replace(array, stays=stays))
         return f"constants->{symbol}" if is_tile and not stays else symbol
 
-    def state(self, name: str, ctype: CType, size: int) -> None:
+    def state(self, name: str, ctype: CType, size: int, parameter: str) -> None:
         """Add an array that is kept from one run to the next, and is zero before the first."""
-        self.states.append(StateArray(name, ctype, size))
+        member = f"{self.stage.name}_{name}"
+        self.states.append(StateArray(member, ctype, size, parameter))
 
     def parameter(self, name: str, constant: Constant) -> Parameter:
         """One number if all are equal, else an array."""

@@ -70,12 +70,15 @@ class StateArray:
     Attributes
     ----------
     name, ctype, size
-        What the layer calls it, the type of an element, and how many there are.
+        Of the member, the type of an element, and how many there are.
+    parameter
+        What the layer's function calls it.
     """
 
     name: str
     ctype: CType
     size: int
+    parameter: str
 
 
 @dataclass(frozen=True, slots=True)

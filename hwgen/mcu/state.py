@@ -7,20 +7,12 @@ from collections.abc import Sequence
 from .function import Function
 from .operands import StateArray
 
-__all__ = ["members_of", "state_bytes", "state_members"]
-
-
-def members_of(function: Function) -> list[StateArray]:
-    """The members that are a layer's, in the order in which it takes them."""
-    return [
-        StateArray(f"{function.stage.name}_{state.name}", state.ctype, state.size)
-        for state in function.states
-    ]
+__all__ = ["state_bytes", "state_members"]
 
 
 def state_members(functions: Sequence[Function]) -> list[StateArray]:
     """All members in the order in which they lie: the widest first, with no gap between them."""
-    members = [member for function in functions for member in members_of(function)]
+    members = [member for function in functions for member in function.states]
     return sorted(members, key=lambda member: -member.ctype.bytes)
 
 

@@ -44,11 +44,12 @@ def lstm(stage: Stage, function: Function) -> dict[str, object]:
         "from_x": place.add(of_x.list_bytes, of_x.list_type),
     }
     states = {"h": (INT8, padded), "c": (INT16, padded)}
-    if op.stateful:
-        for name, (ctype, size) in states.items():
-            function.state(name, ctype, size)
-    else:
-        lists |= {n: place.add(s * t.bytes, str(t)) for n, (t, s) in states.items()}
+    is_far = op.stateful and function.extent.is_tile  # beyond fast memory, which gets a copy
+    for name, (ctype, size) in states.items():
+        if op.stateful:
+            function.state(name, ctype, size, f"kept_{name}" if is_far else name)
+        if is_far or not op.stateful:
+            lists[name] = place.add(size * ctype.bytes, str(ctype))
     function.scratch_bytes = place.size
     gains = np.stack([op.recurrent_gain.array, op.input_gain.array], axis=1)
     name = stage.name
@@ -65,6 +66,7 @@ def lstm(stage: Stage, function: Function) -> dict[str, object]:
         table = function.constant(f"{name}_sigmoid", _half_table(), CType(8, False))
     return {
         "op": op,
+        "is_far": is_far,
         "features": features,
         "steps": steps,
         "units": op.units,
