@@ -18,6 +18,7 @@ __all__ = ["COLUMN_BITS", "COLUMN_KERNELS", "ColumnKernel"]
 COLUMN_BITS = (8, 4, 2, 1)
 """Bits of a weight."""
 
+HALF = (1 << 15) - 1
 _COLUMN_BYTES = {8: 8, 4: 4, 2: 4, 1: 2}
 # Bytes 0 and 2, and bytes 1 and 3, of two words.
 _SELECTIONS = {"even": "0x06040200u", "odd": "0x07050301u"}
@@ -63,6 +64,21 @@ class ColumnKernel:
         """What makes a byte of several weights a sum of fields that are 0 or more."""
         most = (1 << (self.bits - 1)) - 1
         return sum(most << (self.bits * k) for k in range(self.fields)) if self.fields > 1 else 0
+
+    @property
+    def least(self) -> int:
+        """The least weight that shares bytes with others; 0 of weights that are bits."""
+        return 1 - (1 << (self.bits - 1))
+
+    @property
+    def pairs(self) -> int:
+        """Words that hold sums of two rows."""
+        return self.rows // 2
+
+    @property
+    def most_fours(self) -> int:
+        """Of columns whose sums a half of such a word holds."""
+        return HALF // (255 * max(1, -self.least)) // 4
 
     @property
     def assembly(self) -> Assembly:
