@@ -16,7 +16,6 @@ from ..storage import INT32, CType
 __all__: list[str] = []
 
 INT8, INT16 = CType(8, True), CType(16, True)
-STEP_CYCLES = 40  # of a unit's gates
 
 
 @renders(Lstm)
