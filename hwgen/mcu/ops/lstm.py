@@ -42,6 +42,8 @@ def lstm(stage: Stage, function: Function) -> dict[str, object]:
         "from_h": place.add(of_h.list_bytes, of_h.list_type),
         "from_x": place.add(of_x.list_bytes, of_x.list_type),
     }
+    if function.extent.is_team:
+        lists["counts"] = place.add(2 * INT32.bytes, str(INT32))
     states = {"h": (INT8, padded), "c": (INT16, padded)}
     is_far = op.stateful and function.extent.is_tile  # beyond fast memory, which gets a copy
     for name, (ctype, size) in states.items():
