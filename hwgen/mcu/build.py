@@ -108,6 +108,8 @@ class CBuild:
         Weights, tables and other constants.
     layers
         The emitted functions in order of execution.
+    state_bytes
+        What the caller keeps from one run to the next; 0 where a run depends on its input alone.
     """
 
     folder: Path
@@ -124,11 +126,20 @@ class CBuild:
     l3_bytes: int
     constant_bytes: int
     layers: tuple[Layer, ...]
+    state_bytes: int = 0
 
     @property
     def entry(self) -> str:
         """The function that runs one inference."""
         return f"{self.model}_run"
+
+    def renamed(self, prefix: str) -> list[str]:
+        """Options that compile the model under names of its own, beside others of its name.
+
+        ``<prefix>_run``, and of a model with state ``<prefix>_reset`` and ``struct <prefix>_state``.
+        """
+        names = ["run", *(["reset", "state"] if self.state_bytes else [])]
+        return [f"-D{self.model}_{name}={prefix}_{name}" for name in names]
 
     @property
     def header(self) -> Path:
@@ -138,6 +149,8 @@ class CBuild:
         """Write ``build.json`` into the folder."""
         data = asdict(self)
         del data["folder"]
+        if not self.state_bytes:
+            del data["state_bytes"]
         path = self.folder / BUILD_FILE
         path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         return path

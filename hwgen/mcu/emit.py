@@ -18,6 +18,7 @@ from .package import headers, ports, write_runtime, write_text
 from .planning.memory import Memories, assign
 from .planning.tiles import ALIGN
 from .stages import Program, group
+from .state import state_bytes, state_members
 from .target import Target, find_target, save_target
 from .templates import TEMPLATES, wrap_code
 from .tiled import TiledLayer
@@ -36,6 +37,7 @@ _HEADERS = frozenset(
         "hwgen_pick",
         "hwgen_port",
         "hwgen_rebuild",
+        "hwgen_recurrent",
         "hwgen_runtime",
         "hwgen_simd",
         "hwgen_tile",
@@ -98,6 +100,7 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         l3_bytes=memories.l3_bytes,
         constant_bytes=sum(constant.bytes for f in functions for constant in f.constants),
         layers=tuple(_layer(memories, number, f) for number, f in enumerate(functions)),
+        state_bytes=state_bytes(functions),
     )
     context = {
         "model": model,
@@ -111,6 +114,8 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         **{name: getattr(build, name) for name in _SIZES},
         "l1_align": ALIGN,
         "l3_file": f"{model}_l3.bin",
+        "states": state_members(functions),
+        "state_bytes": build.state_bytes,
         "entry_parameters": ", ".join(_entry_parameters(model, build)),
         "entry_arguments": ", ".join(_entry_parameters(model, build, types=False)),
         "headers": headers(functions, machine, memories),
@@ -163,13 +168,19 @@ def _entry_parameters(model: str, build: CBuild, types: bool = True) -> list[str
         ("void *", "arena"),
         *([("void *", "l1")] if build.l1_bytes else []),
         *([("uint32_t ", "l3")] if build.l3_bytes else []),
+        *([(f"{model}_state_t *", "state")] if build.state_bytes else []),
     ]
     return [f"{kind if types else ''}{name}" for kind, name in parameters]
 
 
 def _functions(model: str, program: Program) -> list[Function]:
     """Every stage rendered, with names that are unique in the file."""
-    names = Names(f"{model}_{taken}" for taken in ("run", "in_t", "out_t"))
+    taken = ["run", "in_t", "out_t"]
+    if any(
+        getattr(stage.kernel and stage.kernel.op, "stateful", False) for stage in program.stages
+    ):
+        taken += ["reset", "state", "state_t"]
+    names = Names(f"{model}_{suffix}" for suffix in taken)
     functions = []
     for stage in program.stages:
         function = Function(names.take(f"{model}_{stage.name}"), stage, program.target, names)
@@ -181,6 +192,8 @@ def _functions(model: str, program: Program) -> list[Function]:
 def _body(functions: list[Function], program: Program, memories: Memories) -> dict[str, object]:
     """What ``model.c.j2`` lays out: the functions, the buffers and the calls."""
     names = Names(("in", "out", "arena", "l1", "l3", "call", *(f.name for f in functions)))
+    if any(function.states for function in functions):
+        names.take("state")
     symbols = {program.input.name: "in"}
     buffers = []
 
@@ -219,6 +232,7 @@ def _body(functions: list[Function], program: Program, memories: Memories) -> di
             if function.scratch_size:
                 scratch = place(f"{stage.name}_scratch", "uint8_t", f"{function.name} scratch")
                 arguments.append(scratch)
+        arguments += [f"state->{member.name}" for member in function.states]
         described.append(
             {
                 **function.context,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ from .expressions import Term
 from .extent import Extent, image
 from .fours import add_fours
 from .names import Names
-from .operands import ConstantArray, Parameter, Scalar, Weights, operand_names
+from .operands import ConstantArray, Parameter, Scalar, StateArray, Weights, operand_names
 from .planning.tiles import Operand, Work
 from .registry import find_renderer
 from .stages import Stage
@@ -28,6 +28,7 @@ from .weights import StoredWeights
 if TYPE_CHECKING:
     from .blocks import Blocks
     from .depthwise import Depthwise
+    from .dsp.column_kernels import ColumnKernel
 
 __all__ = ["Function", "Step"]
 
@@ -88,6 +89,8 @@ class Function:
     ----------
     constants
         Arrays of the program that it reads.
+    states
+        What it keeps from one run to the next.
     notes
         Lines for its comment.
     scratch_bytes, scratch_bytes_a_core
@@ -98,6 +101,8 @@ class Function:
         Name of the one it calls, without its shape; or empty.
     header
         Of the runtime, that it needs beside the common ones; or empty.
+    held
+        Micro-kernels that this header holds for it.
     macs
         Products that it sums up.
     blocks
@@ -113,12 +118,14 @@ class Function:
     target: Target
     names: Names
     constants: list[ConstantArray] = field(default_factory=list)
+    states: list[StateArray] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     scratch_bytes: int = 0
     scratch_bytes_a_core: int = 0
     shape: dict[str, object] = field(default_factory=dict)
     micro_kernel: str = ""
     header: str = ""
+    held: tuple[ColumnKernel, ...] = ()
     macs: int = 0
     blocks: Blocks | Depthwise | None = None
     parts: list[str] = field(default_factory=list)
@@ -176,10 +183,15 @@ class Function:
         """Bytes of all constants but the weights, as members of a struct."""
         end, align = 0, 1
         for constant in self.constants:
-            if not constant.is_weights:
-                align = max(align, constant.ctype.bytes)
-                end = -(-end // constant.ctype.bytes) * constant.ctype.bytes + constant.bytes
+            if not constant.is_weights and not constant.stays:
+                align = max(align, constant.alignment)
+                end = -(-end // constant.alignment) * constant.alignment + constant.bytes
         return -(-end // align) * align
+
+    @property
+    def staying_bytes(self) -> int:
+        """Bytes of the constants that fast memory does not hold."""
+        return sum(constant.bytes for constant in self.constants if constant.stays)
 
     @property
     def context(self) -> dict[str, object]:
@@ -187,9 +199,9 @@ class Function:
         is_tile = self.extent.is_tile
         return {
             "name": self.name,
-            "arrays": [c for c in self.constants if not is_tile],
+            "arrays": [c for c in self.constants if not is_tile or c.stays],
             "weights": self.weights_array if is_tile else None,
-            "members": [c for c in self.constants if is_tile and not c.is_weights],
+            "members": [c for c in self.constants if is_tile and not (c.is_weights or c.stays)],
             "parts": self.parts,
             "comment": describe_stage(self.stage, self.notes),
             "parameters": ", ".join(self._parameters()),
@@ -208,6 +220,7 @@ class Function:
         parts.append(f"{stage.output.ctype} *y")
         if self.scratch_size:
             parts.append("uint8_t *scratch")
+        parts += [f"{state.ctype} *{state.parameter}" for state in self.states]
         return parts
 
     def cut(self, **shape) -> None:
@@ -225,6 +238,20 @@ class Function:
             ctype = storage(Int.fit(int(values.min()), int(values.max())))
         self.constants.append(ConstantArray(symbol, ctype, values))
         return f"constants->{symbol}" if self.extent.is_tile else symbol
+
+    def words(self, name: str, values: np.ndarray, ctype: CType) -> str:
+        """Add a constant array that is read by words and stays in slow memory if it is large."""
+        symbol = self.names.take(name)
+        array = ConstantArray(symbol, ctype, values, is_words=True)
+        is_tile = self.extent.is_tile
+        stays = is_tile and array.bytes > self.target.l1_usable * 3 // 4 - self.constants_bytes
+        self.constants.append(replace(array, stays=stays))
+        return f"constants->{symbol}" if is_tile and not stays else symbol
+
+    def state(self, name: str, ctype: CType, size: int, parameter: str) -> None:
+        """Add an array that is kept from one run to the next, and is zero before the first."""
+        member = f"{self.stage.name}_{name}"
+        self.states.append(StateArray(member, ctype, size, parameter))
 
     def parameter(self, name: str, constant: Constant) -> Parameter:
         """One number if all are equal, else an array."""

@@ -10,7 +10,7 @@ from ..ir.types import Type
 from .expressions import Term, plus, times
 from .storage import CType
 
-__all__ = ["ConstantArray", "Parameter", "Scalar", "Weights", "operand_names"]
+__all__ = ["ConstantArray", "Parameter", "Scalar", "StateArray", "Weights", "operand_names"]
 
 
 def operand_names(inputs: int) -> tuple[str, ...]:
@@ -30,12 +30,18 @@ class ConstantArray:
         int64, one axis or two.
     is_weights
         Whether it is cut into tiles with the layer.
+    is_words
+        Whether it is read by words.
+    stays
+        Whether it stays where it is when the layer works on tiles in fast memory.
     """
 
     symbol: str
     ctype: CType
     values: np.ndarray
     is_weights: bool = False
+    is_words: bool = False
+    stays: bool = False
 
     @property
     def bytes(self) -> int:
@@ -44,11 +50,35 @@ class ConstantArray:
     @property
     def align(self) -> str:
         """Blocks of weights are read by words."""
-        return " _Alignas(4)" if self.is_weights and self.ctype.bytes < 4 else ""
+        by_words = self.is_weights or self.is_words
+        return " _Alignas(4)" if by_words and self.ctype.bytes < 4 else ""
+
+    @property
+    def alignment(self) -> int:
+        """Bytes, of a multiple of which it must be."""
+        return max(self.ctype.bytes, 4 if self.is_words else 1)
 
     @property
     def sizes(self) -> str:
         return "".join(f"[{n}]" for n in self.values.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class StateArray:
+    """What a layer keeps from one run to the next, in memory that the caller owns.
+
+    Attributes
+    ----------
+    name, ctype, size
+        Of the member, the type of an element, and how many there are.
+    parameter
+        What the layer's function calls it.
+    """
+
+    name: str
+    ctype: CType
+    size: int
+    parameter: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from .columns import render_recurrent
 from .dsp.bit_kernels import BITS, render_bits
 from .dsp.gather_kernels import GATHERS, render_gather
 from .dsp.intrinsics import render_simd
@@ -20,7 +21,7 @@ __all__ = ["headers", "ports", "write_runtime", "write_text"]
 RUNTIME, SIMD, MEMORY = "hwgen_runtime.h", "hwgen_simd.h", "hwgen_memory.h"
 TILE, STREAM = "hwgen_tile.h", "hwgen_stream.h"
 MASKS = ("hwgen_lfsr.h", "hwgen_masks.h")  # of the test of masks
-POOL = "hwgen_pool.h"
+POOL, RECURRENT = "hwgen_pool.h", "hwgen_recurrent.h"
 # Prefix of the functions of a header, what writes it, and what it can hold.
 MICRO_KERNELS = {
     "hwgen_bits.h": ("hwgen_bits_", render_bits, BITS),
@@ -76,6 +77,8 @@ def write_runtime(
             text = render_simd()
         elif name in MICRO_KERNELS:
             text = _micro_kernels(name, {function.micro_kernel for function in functions})
+        elif name == RECURRENT:
+            text = render_recurrent({k for function in functions for k in function.held})
         elif name == POOL:
             text = TEMPLATES.get_template("pool.h.j2").render()
         else:

@@ -86,6 +86,7 @@ class TiledLayer:
                 *(["unsigned char *staged", "uint32_t l3"] if half_bytes else []),
                 f"{y} *y",
                 "unsigned char *l1",
+                *(f"{state.ctype} *{state.parameter}" for state in function.states),
             ]
         )
         self.arguments = ", ".join(
@@ -95,6 +96,7 @@ class TiledLayer:
                 *(["constants"] if tiling.constants else []),
                 "y_tile[y_now->buffer]",
                 *(["scratch"] if tiling.scratch else []),
+                *(state.parameter for state in function.states),
             ]
         )
         pieces = "1 tile" if tiling.tiles == 1 else f"{tiling.tiles} tiles"

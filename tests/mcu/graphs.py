@@ -19,6 +19,7 @@ from hwgen.ops.conv2d import Conv2d
 from hwgen.ops.dense import Dense
 from hwgen.ops.flatten import Flatten
 from hwgen.ops.lookup import Lookup
+from hwgen.ops.lstm import Lstm
 from hwgen.ops.max_pool2d import MaxPool2d
 from hwgen.ops.requantize import Requantize
 
@@ -133,6 +134,23 @@ def lookup(rng: Rng, x: Type) -> Lookup:
     return Lookup(Constant(entries), x.lo - before)
 
 
+def lstm(rng: Rng, x: Type) -> Lstm:
+    """A cell that keeps its state or not, with gains from none to what saturates every gate."""
+    units = int(rng.integers(1, 13))
+    rows, shift = 4 * units, int(rng.integers(0, 10))
+    most = int(rng.choice([0, 5, 100, 32_767]))
+    gains = [Constant(rng.integers(-most, most, rows, endpoint=True)) for _ in range(2)]
+    return Lstm(
+        *(a_code(rng, (rows, x.channels)), a_code(rng, (rows, units)), *gains),
+        Constant(rng.integers(-2048, 2047, rows) << shift),
+        shift,
+        str(rng.choice(["plan", "table"])),
+        int(rng.choice([0, 4, 30])),
+        every_step=bool(rng.integers(2)),
+        stateful=bool(rng.integers(2)),
+    )
+
+
 def _one(make, rng: Rng, shape: tuple[int, ...], name: str) -> Graph:
     """A graph of one op, half of the time with an epilogue behind it."""
     builder = GraphBuilder(name)
@@ -183,6 +201,10 @@ def _image(make) -> Callable[[Rng, str], Graph]:
     return graph
 
 
+def _sequence(make) -> Callable[[Rng, str], Graph]:
+    return lambda rng, name: _one(make, rng, tuple(rng.integers(1, 9, 2).tolist()), name)
+
+
 def _any(make) -> Callable[[Rng, str], Graph]:
     return lambda rng, name: _one(make, rng, a_shape(rng), name)
 
@@ -196,6 +218,7 @@ OPS: dict[str, Callable[[Rng, str], Graph]] = {
     "dense": _vector(dense),
     "flatten": a_flatten,
     "lookup": _any(lookup),
+    "lstm": _sequence(lstm),
     "max_pool2d": _image(max_pool2d),
     "requantize": _any(requantize),
 }

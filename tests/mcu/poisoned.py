@@ -53,8 +53,11 @@ def _models(jobs: Sequence[Job], rng: random.Random) -> list[dict[str, object]]:
             {
                 "input": build.input,
                 "output": build.output,
-                **{name: getattr(build, name) for name in ("arena_bytes", "l1_bytes", "l3_bytes")},
-                "entry": f"model_{i}_run",
+                **{
+                    name: getattr(build, name)
+                    for name in ("arena_bytes", "l1_bytes", "l3_bytes", "state_bytes")
+                },
+                "name": f"model_{i}",
                 "l3": f"model_{i}_l3",
                 "l3_at": external,
                 "l3_file": (build.folder / f"{build.model}_l3.bin").absolute(),
@@ -112,7 +115,7 @@ class Program:
             (folder / "l3.S").write_text(text)
             sources.append(Source("l3.S", folder.absolute()))
         for (build, _), model in zip(jobs, models, strict=True):
-            renamed = (f"-D{build.entry}={model['entry']}",)
+            renamed = tuple(build.renamed(model["name"]))
             sources += [Source(source, build.folder, renamed) for source in build.sources]
         # Code and all the models' data beside each other are no part of what is tested.
         roomy = replace(
@@ -169,7 +172,7 @@ def run_poisoned_on_host(
     for i, (build, _) in enumerate(jobs):
         for source in build.sources:
             objects.append(str(folder / f"host_{i}.o"))
-            more = [*WARNINGS, *options, *host_options(build), f"-D{build.entry}=model_{i}_run"]
+            more = [*WARNINGS, *options, *host_options(build), *build.renamed(f"model_{i}")]
             run_compiler([*compiler, *more, "-c", "-o", objects[-1], source], build.folder)
     program = folder / "poisoned_host"
     run_compiler([*compiler, *options, "-o", str(program), "poisoned_host.c", *objects], folder)

@@ -60,6 +60,7 @@ def model(tmp_path_factory) -> types.SimpleNamespace:
             l1_bytes=2048,
             l3_bytes=l3_bytes,
             l3_file="tiled_l3.bin",
+            states=(),
         )
         (folder / name).write_text(text)
     return types.SimpleNamespace(folder=folder, source=HERE / "tiled.c")

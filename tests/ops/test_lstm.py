@@ -164,8 +164,18 @@ class TestLstm(OpTests):
             found.append(h)
         return found, (h, c)
 
-    # Neither a layer in PyTorch nor C exists yet: to be deleted with them.
-    test_torch_equals_run = None
-    test_c_equals_run = None
-    test_riscv_equals_run = None
-    test_core_equals_run = None
+    def model(self, rng):
+        from torch import nn
+
+        from hwgen.nn import LSTM
+
+        code = str(rng.choice(["ternary", "binary", "uniform", "power_of_two"]))
+        layer = LSTM(
+            4,
+            int(rng.integers(1, 9)),
+            code=code,
+            every_step=bool(rng.integers(2)),
+            threshold=float(rng.choice([0.0, 0.1])),
+            activation=str(rng.choice(["plan", "table"])),
+        )
+        return nn.Sequential(d.entrance(rng, 5, 4), layer)

@@ -159,6 +159,12 @@ _ROWS = (
     _packed("max.b", 1, 0x18, 0x18),
     _packed("maxu.b", 1, 0x1C, 0x1C),
     _packed("sra.b", 1, 0x24, 0x24),
+    _packed("add.h", 0, 0x00, 0x00),
+    _packed("sub.h", 0, 0x04, 0x04),
+    _packed("min.h", 0, 0x10, 0x10),
+    _packed("max.h", 0, 0x18, 0x18),
+    _packed("abs.h", 0, 0x38, 0x38, "unary"),
+    _packed("sra.sc.h", 4, 0x24, 0x24),
     _packed("sra.sc.b", 5, 0x24, 0x24),
     _packed("sll.sc.b", 5, 0x28, 0x28),
     _packed("sra.sci.b", 7, 0x24, 0x24, "number"),
@@ -185,8 +191,9 @@ _ROWS = (
     _scaled("mulun", (0, 0), (5, 0)),
     _scaled("mulsrn", (4, 2), (4, 2)),
     _scaled("machhsrn", (5, 3), (6, 3), acc=True),
-    # D = (A + B + half of 2^N) >> N.
+    # D = (A + B + half of 2^N) >> N; D = (A - B) >> N.
     _scaled("addrn", (6, 0), (2, 2)),
+    _scaled("subn", (3, 0), (3, 0)),
     # D = (D + A + half of 2^B) >> B, where half of 1 is 0.
     Instruction(
         "p.addrnr",
@@ -207,6 +214,13 @@ _ROWS = (
     ),
     Instruction(
         "p.lbu.rr", "cv.lbu", "register", False, Encoding(0x03, 7, 0x20), Encoding(0x2B, 3, 0x0C)
+    ),
+    # The unsigned half word or the word at A + B.
+    Instruction(
+        "p.lhu.rr", "cv.lhu", "register", False, Encoding(0x03, 7, 0x28), Encoding(0x2B, 3, 0x0D)
+    ),
+    Instruction(
+        "p.lw.rr", "cv.lw", "register", False, Encoding(0x03, 7, 0x10), Encoding(0x2B, 3, 0x06)
     ),
     # The byte or word at A, which is then increased by B.
     Instruction(

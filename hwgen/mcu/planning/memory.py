@@ -125,7 +125,10 @@ def _assign_levels(functions: Sequence[Function], program: Program) -> Memories:
 
     memory = memory_of(program)
     layers = [LayerWeights(f.name, _weight_bytes(f), _slice_bytes(f, memory)) for f in functions]
-    constants = sum(-(-function.constants_bytes // ALIGN) * ALIGN for function in functions)
+    constants = sum(
+        -(-function.constants_bytes // ALIGN) * ALIGN + function.staying_bytes
+        for function in functions
+    )
     tilings = _tile_all(functions, memory)
     tables = sum(_table_bytes(f, cut) for f, cut in zip(functions, tilings, strict=True))
     lent = program.input.bytes + program.output.bytes

@@ -19,7 +19,7 @@ from .compiler import WARNINGS, find_host_compiler, run_compiler
 __all__ = ["RunFailed", "compile_batch", "run_batch", "run_many_on_host", "run_on_host"]
 
 FAST = ("-O2",)
-_RUNNER_FIELDS = ("input", "output", "arena_bytes", "arena_align", "l1_bytes")
+_RUNNER_FIELDS = ("input", "output", "arena_bytes", "arena_align", "l1_bytes", "state_bytes")
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
@@ -104,7 +104,7 @@ def run_many_on_host(
         text = TEMPLATES.get_template("many.c.j2").render(
             jobs=[
                 {
-                    "entry": f"job_{i}_run",
+                    "name": f"job_{i}",
                     "count": len(x),
                     **{f: getattr(build, f) for f in _RUNNER_FIELDS},
                 }
@@ -118,7 +118,7 @@ def run_many_on_host(
             objects = []
             for j, source in enumerate(build.sources):
                 objects.append(str(folder / f"{i}_{j}.o"))
-                more = [*options, *host_options(build), f"-D{build.entry}=job_{i}_run"]
+                more = [*options, *host_options(build), *build.renamed(f"job_{i}")]
                 command = [*compiler, *WARNINGS, *more, "-c", "-o", objects[-1], source]
                 run_compiler(command, build.folder)
             return objects

@@ -253,7 +253,7 @@ def _link(
         _write(folder / name, TEMPLATES.get_template(f"{PORT}/{name}.j2").render(context))
         sources.append(Source(name, folder.absolute()))
     for (build, _), model in zip(jobs, models, strict=True):
-        renamed = (f"-D{build.entry}={model['entry']}",) if len(jobs) > 1 else ()
+        renamed = tuple(build.renamed(model["name"])) if len(jobs) > 1 else ()
         sources += [Source(source, build.folder, renamed) for source in build.sources]
     return link_sources(sources, target, folder, isa, options)
 
@@ -264,10 +264,10 @@ def _write(path: Path, text: str) -> None:
 
 def _describe(build: CBuild, count: int, i: int, jobs: int) -> dict[str, object]:
     """What the runner needs of a model."""
-    kept = ("model", "input", "output", "arena_bytes", "l1_bytes", "l3_bytes")
+    kept = ("model", "input", "output", "arena_bytes", "l1_bytes", "l3_bytes", "state_bytes")
     return {
         **{name: getattr(build, name) for name in kept},
-        "entry": build.entry if jobs == 1 else f"model_{i}_run",
+        "name": build.model if jobs == 1 else f"model_{i}",
         "l3": f"model_{i}_l3",
         "l3_file": (build.folder / f"{build.model}_l3.bin").absolute(),
         "count": count,
