@@ -194,10 +194,10 @@ def test_drawn_cells(seed) -> None:
 @pytest.mark.parametrize(
     ("products", "rows", "form"),
     [
-        (1, 8, "columns"),
+        (1, 1, "columns"),
         *(
             pytest.param(*each, marks=pytest.mark.slow)
-            for each in ((1, 4, "events"), (4, 1, "columns"), (4, 4, "events"))
+            for each in ((1, 16, "columns"), (1, 4, "events"), (4, 1, "columns"), (4, 4, "events"))
         ),
     ],
 )
@@ -205,14 +205,14 @@ def test_a_slow_layer_behind_it_makes_the_gates_wait(products, rows, form) -> No
     """And one that is fast enough does not; timing is exact, or a bound."""
     rng = np.random.default_rng(5)
     builder = GraphBuilder("net")
-    x = Type.of((2, 2), -8, 7)
-    op = lstm(2, x, every_step=True, threshold=20)
+    x = Type.of((1, 2), -8, 7)
+    op = lstm(4, x, every_step=True, threshold=3, stateful=True, part=0.004)
     h = builder.add(op, builder.input(x), name="node")
-    weights = Uniform(Constant(rng.integers(-7, 8, (8, 4))), 4)
+    weights = Uniform(Constant(rng.integers(-7, 8, (32, 4))), 4)
     flat = builder.add(Flatten(), h, name="flatten")
-    graph = builder.build(builder.add(Dense(weights, Constant(np.arange(8))), flat, name="fc"))
+    graph = builder.build(builder.add(Dense(weights, Constant(np.arange(32))), flat, name="fc"))
     picks = {
-        "node": Schedule(form, pe=8, simd=rows),
+        "node": Schedule(form, pe=rows, simd=rows),
         "fc": Schedule("folded", pe=1, simd=products),
     }
     network = Network(graph, picks)
@@ -220,6 +220,42 @@ def test_a_slow_layer_behind_it_makes_the_gates_wait(products, rows, form) -> No
     assert (network.interval == alone) == (products == 4)
     assert network.timing_is_bound == (form == "events")
     check_network(graph, picks, frames=5)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "rows"),
+    [(4, 4), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((1, 1), (2, 1), (8, 4)))],
+)
+def test_the_pipeline_stands_still_wherever_it_is(lanes, rows) -> None:
+    """A sink that waits for many clocks, at another place of every frame."""
+    x = Type.of((1, 2), -8, 7)
+    op = lstm(10, x, every_step=True, stateful=True, part=0.02)
+    op = replace(op, bias=Constant(np.zeros(40, dtype=int)))  # every sum tells
+    graph, picks = one(op, x), {"node": Schedule("columns", pe=lanes, simd=rows)}
+    samples = sparse(np.random.default_rng(1), x, 24)
+    network = Network(graph, picks)
+    rows_in = samples.reshape(-1).tolist()
+    got = []
+
+    async def bench(ctx) -> None:
+        cycle = sent = 0
+        while len(got) < 240:
+            ctx.set(network.i.valid, sent < len(rows_in))
+            ctx.set(network.i.payload[0], rows_in[min(sent, len(rows_in) - 1)])
+            ctx.set(network.o.ready, cycle % 61 > 30)
+            _, _, taken, given, h = await ctx.tick().sample(
+                network.i.ready, network.o.valid & network.o.ready, network.o.payload[0]
+            )
+            sent += taken and sent < len(rows_in)
+            if given:
+                got.append(h)
+            cycle += 1
+
+    simulation = Simulator(network)
+    simulation.add_clock(1e-8)
+    simulation.add_testbench(bench)
+    simulation.run()
+    assert got == graph.run(samples).reshape(-1).tolist()
 
 
 @pytest.mark.parametrize("activation", golden.ACTIVATIONS)
