@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from amaranth import Module, Signal, signed
 from amaranth.sim import Simulator
 
-from hwgen.errors import HwgenError, Mismatch
+from hwgen.errors import Mismatch
 from hwgen.ir import Constant, Graph, GraphBuilder, Schedule, Type
 from hwgen.ops.codes.ternary import Ternary
 from hwgen.ops.codes.uniform import Uniform
@@ -22,7 +20,6 @@ from hwgen.ops.flatten import Flatten
 from hwgen.ops.lib import gates as golden
 from hwgen.ops.lib.recurrent import State, step_cycles
 from hwgen.ops.lstm import Lstm
-from hwgen.report.table import summary
 from hwgen.rtl import lstm as generator
 from hwgen.rtl.design import Design
 from hwgen.rtl.device import find_device
@@ -33,7 +30,6 @@ from hwgen.rtl.lib.event_queue import EventQueue
 from hwgen.rtl.network import Network
 from hwgen.rtl.synthesis import synthesize
 from hwgen.sim import check_outputs, check_timing, simulator
-from hwgen.sim.result import SimulationResult
 from hwgen.sim.verilated import lint
 from tests.ops import draw as ops
 from tests.ops.test_lstm import cell
@@ -194,10 +190,10 @@ def test_drawn_cells(seed) -> None:
 @pytest.mark.parametrize(
     ("products", "rows", "form"),
     [
-        (1, 8, "columns"),
+        (1, 1, "columns"),
         *(
             pytest.param(*each, marks=pytest.mark.slow)
-            for each in ((1, 4, "events"), (4, 1, "columns"), (4, 4, "events"))
+            for each in ((1, 16, "columns"), (1, 4, "events"), (4, 1, "columns"), (4, 4, "events"))
         ),
     ],
 )
@@ -205,14 +201,14 @@ def test_a_slow_layer_behind_it_makes_the_gates_wait(products, rows, form) -> No
     """And one that is fast enough does not; timing is exact, or a bound."""
     rng = np.random.default_rng(5)
     builder = GraphBuilder("net")
-    x = Type.of((2, 2), -8, 7)
-    op = lstm(2, x, every_step=True, threshold=20)
+    x = Type.of((1, 2), -8, 7)
+    op = lstm(4, x, every_step=True, threshold=3, stateful=True, part=0.004)
     h = builder.add(op, builder.input(x), name="node")
-    weights = Uniform(Constant(rng.integers(-7, 8, (8, 4))), 4)
+    weights = Uniform(Constant(rng.integers(-7, 8, (32, 4))), 4)
     flat = builder.add(Flatten(), h, name="flatten")
-    graph = builder.build(builder.add(Dense(weights, Constant(np.arange(8))), flat, name="fc"))
+    graph = builder.build(builder.add(Dense(weights, Constant(np.arange(32))), flat, name="fc"))
     picks = {
-        "node": Schedule(form, pe=8, simd=rows),
+        "node": Schedule(form, pe=rows, simd=rows),
         "fc": Schedule("folded", pe=1, simd=products),
     }
     network = Network(graph, picks)
@@ -220,6 +216,42 @@ def test_a_slow_layer_behind_it_makes_the_gates_wait(products, rows, form) -> No
     assert (network.interval == alone) == (products == 4)
     assert network.timing_is_bound == (form == "events")
     check_network(graph, picks, frames=5)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "rows"),
+    [(4, 4), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((1, 1), (2, 1), (8, 4)))],
+)
+def test_the_pipeline_stands_still_wherever_it_is(lanes, rows) -> None:
+    """A sink that waits for many clocks, at another place of every frame."""
+    x = Type.of((1, 2), -8, 7)
+    op = lstm(10, x, every_step=True, stateful=True, part=0.02)
+    op = replace(op, bias=Constant(np.zeros(40, dtype=int)))  # every sum tells
+    graph, picks = one(op, x), {"node": Schedule("columns", pe=lanes, simd=rows)}
+    samples = sparse(np.random.default_rng(1), x, 24)
+    network = Network(graph, picks)
+    rows_in = samples.reshape(-1).tolist()
+    got = []
+
+    async def bench(ctx) -> None:
+        cycle = sent = 0
+        while len(got) < 240:
+            ctx.set(network.i.valid, sent < len(rows_in))
+            ctx.set(network.i.payload[0], rows_in[min(sent, len(rows_in) - 1)])
+            ctx.set(network.o.ready, cycle % 61 > 30)
+            _, _, taken, given, h = await ctx.tick().sample(
+                network.i.ready, network.o.valid & network.o.ready, network.o.payload[0]
+            )
+            sent += taken and sent < len(rows_in)
+            if given:
+                got.append(h)
+            cycle += 1
+
+    simulation = Simulator(network)
+    simulation.add_clock(1e-8)
+    simulation.add_testbench(bench)
+    simulation.run()
+    assert got == graph.run(samples).reshape(-1).tolist()
 
 
 @pytest.mark.parametrize("activation", golden.ACTIVATIONS)
@@ -391,45 +423,3 @@ def test_area_against_yosys(lanes, rows, activation, tmp_path) -> None:
     assert abs(estimate.lut - truth.lut) <= 0.25 * truth.lut
     assert abs(estimate.ff - truth.ff) <= 0.15 * truth.ff
     assert (estimate.dsp, estimate.bram) == (truth.dsp, truth.bram)
-
-
-def test_bounds_are_said(tmp_path) -> None:
-    x = Type.of((3, 2), -8, 7)
-    graph = one(lstm(4, x), x)
-    for form in FORMS:
-        design = emit(graph, {"node": Schedule(form, pe=4, simd=4)}, tmp_path / form)
-        assert Design.load(design.folder) == design
-        assert design.timing_is_bound == (form == "events")
-        heads = [path.read_text().partition("module")[0] for path in design.paths[1:]]
-        build = SimpleNamespace(
-            manifest={"options": {"target": "verilog"}}, folder=tmp_path, design=design
-        )
-        for text in [*heads, summary(build)[0]]:
-            assert ("at most" in text) == design.timing_is_bound
-    # A file from before.
-    file = tmp_path / "events" / "design.json"
-    data = json.loads(file.read_text())
-    del data["timing_is_bound"]
-    file.write_text(json.dumps(data))
-    assert not Design.load(file.parent).timing_is_bound
-
-
-def test_bounds_are_checked() -> None:
-    network = Network(*drawn_design())
-    streams = (network.input, network.output, 100, 150)
-    design = Design(Path(), "unit", (), *streams, timing_is_bound=True)
-    result = SimulationResult(np.zeros(0), 500, 130, 120, ends=(120, 250, 350))
-    check_timing(design, result, "here")
-    for late, what in (
-        (replace(result, ends=(120, 251, 300)), "frame 1 ends 251 cycles after .* at most 250"),
-        (replace(result, latency=151, ends=()), "latency is 151 cycles, declared are at most 150"),
-    ):
-        with pytest.raises(HwgenError, match=what):
-            check_timing(design, late, "here")
-    with pytest.raises(Mismatch, match="measured interval is 130 cycles, declared are 100"):
-        check_timing(replace(design, timing_is_bound=False), result, "here")
-
-
-def drawn_design() -> tuple[Graph, dict[str, Schedule]]:
-    x = Type.of((1, 1), 0, 1)
-    return one(lstm(1, x), x), {"node": Schedule("events", pe=1, simd=1)}
