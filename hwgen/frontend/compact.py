@@ -17,8 +17,8 @@ SPARSE = 0.25  # part of values that are not zero up to which the others are lef
 def compact(value: torch.Tensor) -> torch.Tensor | dict:
     """The tensor in a byte an element where that holds it, and without its zeros if most are.
 
-    Booleans, and the places of what is not zero, take a bit each. Types come back when the tensor
-    is loaded into a network.
+    Booleans, the places of what is not zero, and the signs of values -1, 0, +1 take a bit each.
+    Types come back when the tensor is loaded into a network.
     """
     value = value.detach().cpu()
     if value.numel() <= 1:
@@ -29,9 +29,12 @@ def compact(value: torch.Tensor) -> torch.Tensor | dict:
         return value
     used = value != 0
     # A zero of a negative sign is none that may be left out.
-    if float(used.float().mean()) <= SPARSE and not torch.signbit(value[~used]).any():
-        kept = _narrow(value[used])
-        return {"values": kept, "bits": _packed(used), "shape": list(value.shape)}
+    if not torch.signbit(value[~used]).any():
+        kept, places = value[used], {"bits": _packed(used), "shape": list(value.shape)}
+        if (kept.abs() == 1).all():
+            return {"signs": _packed(kept < 0), **places}
+        if float(used.float().mean()) <= SPARSE:
+            return {"values": _narrow(kept), **places}
     return _narrow(value)
 
 
@@ -41,13 +44,16 @@ def expand(name: str, entry) -> torch.Tensor:
         return entry
     try:
         shape = [int(n) for n in entry["shape"]]
-        size, bits = math.prod(shape), entry["bits"]
-        if bits.dtype != torch.uint8 or bits.numel() != -(-size // 8) or min(shape) < 0:
-            raise ValueError(f"{bits.numel()} bytes of bits do not hold shape {shape}")
-        used = torch.from_numpy(np.unpackbits(bits.numpy(), count=size).astype(bool)).reshape(shape)
-        if "values" not in entry:
+        if min(shape) < 0:
+            raise ValueError(f"there is no shape {shape}")
+        used = _unpacked(entry["bits"], math.prod(shape)).reshape(shape)
+        if "values" in entry:
+            values = entry["values"]
+        elif "signs" in entry:
+            negative = _unpacked(entry["signs"], int(used.sum()))
+            values = 1 - 2 * negative.to(torch.int8)
+        else:
             return used
-        values = entry["values"]
         if values.numel() != int(used.sum()):
             raise ValueError(f"{values.numel()} values are there for {int(used.sum())} places")
         full = torch.zeros(shape, dtype=values.dtype)
@@ -59,6 +65,12 @@ def expand(name: str, entry) -> torch.Tensor:
 
 def _packed(values: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.packbits(values.numpy().reshape(-1)))
+
+
+def _unpacked(bits: torch.Tensor, count: int) -> torch.Tensor:
+    if bits.dtype != torch.uint8 or bits.numel() != -(-count // 8):
+        raise ValueError(f"{bits.numel()} bytes of bits do not hold {count} of them")
+    return torch.from_numpy(np.unpackbits(bits.numpy(), count=count).astype(bool))
 
 
 def _narrow(value: torch.Tensor) -> torch.Tensor:

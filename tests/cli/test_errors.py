@@ -123,6 +123,22 @@ def test_wrong_pipeline(refused, graph_file, adders):
     refused(f"pipeline_{adders}", "compile", graph_file.name, "--pipeline", adders)
 
 
+def test_streaming_without_state(refused, graph_file):
+    refused("streaming_without_state", "compile", graph_file.name, "--streaming", "1")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("streaming_does_not_divide", ("--streaming", "3")),
+        ("cell_does_not_fit", ("--schedule", "lstm=events:12x4")),
+        ("cell_cannot_meet", ("--cycles", "10")),
+    ],
+)
+def test_wrong_options_of_a_recurrent_layer(refused, name, options):
+    refused(name, "compile", "digits-lstm-ternary", *options)
+
+
 def test_a_matrix_too_large_for_logic(refused, tmp_path):
     from hwgen.ir import Constant, GraphBuilder, Type
     from hwgen.ops.codes.uniform import Uniform

@@ -11,12 +11,13 @@ from hwgen.frontend.compact import compact, expand
 
 @pytest.mark.parametrize("density", [0.0, 0.1, 0.2, 0.9])
 @pytest.mark.parametrize("shape", [(1,), (7,), (8, 9), (3, 1, 5)])
-@pytest.mark.parametrize("kind", ["real", "whole", "boolean", "index"])
+@pytest.mark.parametrize("kind", ["sign", "real", "whole", "boolean", "index"])
 def test_round_trip(density, shape, kind):
     generator = torch.Generator().manual_seed(0)
     value = torch.randn(shape, generator=generator)
     value = torch.where(torch.rand(shape, generator=generator) < density, value, 0.0)
     value = {
+        "sign": torch.sign(value),
         "real": value,
         "whole": torch.round(20 * value),
         "boolean": value != 0,
@@ -34,7 +35,9 @@ def test_few_bytes():
     entry = compact(sparse)
     assert (entry["values"].numel(), entry["bits"].numel()) == (80, 100)
     assert compact(sparse != 0)["bits"].numel() == 100
-    assert compact(torch.ones(800)).dtype == torch.int8
+    assert compact(torch.full((800,), 3.0)).dtype == torch.int8
+    signs = compact(torch.arange(800) % 3 - 1.0)
+    assert (signs["bits"].numel(), signs["signs"].numel()) == (100, 67)
 
 
 def test_zeros_keep_their_sign():
@@ -62,3 +65,13 @@ def test_damage_is_named(changes):
     assert torch.equal(expand("w", entry), value)
     with pytest.raises(InvalidInput, match="damaged checkpoint: tensor 'w'"):
         expand("w", {**entry, **changes})
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [torch.zeros(1), torch.zeros(2, dtype=torch.uint8), torch.zeros(0, dtype=torch.uint8), 5],
+)
+def test_damaged_signs_are_named(signs):
+    entry = compact(torch.tensor([1.0, 0.0, -1.0]))
+    with pytest.raises(InvalidInput, match="damaged checkpoint: tensor 'w'"):
+        expand("w", {**entry, "signs": signs})
