@@ -43,13 +43,13 @@ def test_many_networks(drawn) -> None:
 def _recurrent(n: int) -> RecurrentTiming:
     """A cell of some size: all steps of a frame give their results, or the last one does."""
     cell = RecurrentSteps(
-        steps=1 + n % 3,
+        steps=1 + n // 3,
         features=1 + n % 2,
-        units=n,
+        units=1,
         words=1 + n // 3,
-        beats=n,
+        beats=1 + n // 2,
         gap=1 + 3 * (n % 2),
-        stages=9,
+        stages=3,
         every_step=n > 2,
     )
     return RecurrentTiming(cell)
