@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .. import zoo
 from ..errors import InvalidInput
+from ..ir.code import WeightCode
 from ..undisturbed import undisturbed
 from .progress import Console
 from .table import print_table
@@ -19,9 +20,8 @@ def list_models() -> None:
     for name in zoo.names():
         graph = zoo.load(name)
         shape = "x".join(map(str, graph.input_type.shape))
-        bits = sum(
-            node.op.weights.storage_bits for node in graph.nodes if hasattr(node.op, "weights")
-        )
+        values = (value for node in graph.nodes for value in node.op.attributes().values())
+        bits = sum(value.storage_bits for value in values if isinstance(value, WeightCode))
         try:
             accuracy = f"{100 * zoo.accuracy(graph, *zoo.test_data(name)):.2f} %"
         except InvalidInput:

@@ -22,13 +22,18 @@ from hwgen.zoo.training import augment
 NAMES = (
     "digits-cnn",
     "digits-lfsr",
+    "digits-lstm-binary",
+    "digits-lstm-sparse",
+    "digits-lstm-ternary",
     "digits-mlp",
     "digits-pow2",
     "digits-ternary",
     "mnist-cnn",
+    "mnist-lstm-ternary",
     "mnist-sparse",
     "mnist-ternary",
 )
+NOT_RECALIBRATED = ("digits-mlp", "digits-cnn", *(n for n in NAMES if "lstm" in n))
 needs_mnist = pytest.mark.skipif(not data.have_mnist(), reason="MNIST is not there (HWGEN_DATA)")
 ALL = [pytest.param(n, marks=needs_mnist) if n.startswith("mnist") else n for n in NAMES]
 
@@ -108,6 +113,35 @@ def test_digits_pow2_multiplies_nowhere():
     scalings = [node.op for node in graph.nodes if node.op.name == "requantize"]
     assert len(scalings) == 2
     assert all(np.all(op.multiplier.array == 1) for op in scalings)
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "features"),
+    [
+        ("digits-lstm-binary", 64, 8),
+        ("digits-lstm-ternary", 64, 8),
+        pytest.param("mnist-lstm-ternary", 128, 28),
+    ],
+)
+def test_recurrent_weights_are_of_few_bits(name, units, features):
+    graph = zoo.load(name)
+    op = graph["lstm"].op
+    code = name.rpartition("-")[2]
+    assert (op.recurrent_weights.name, op.input_weights.name) == (code, code)
+    assert op.recurrent_weights.shape == (4 * units, units)
+    assert op.input_weights.shape == (4 * units, features)
+    bits = op.cost(graph.input_type, schedule=op.schedules(graph.input_type)[0]).weight_bits
+    assert 12 * 4 * units * (units + features) == bits * {"binary": 12, "ternary": 6}[code]
+
+
+def test_digits_lstm_sparse_skips_nine_of_ten_states():
+    graph, (x, _) = zoo.load("digits-lstm-sparse"), zoo.test_data("digits-lstm-sparse")
+    op, x = graph["lstm"].op, graph.quantize(x)
+    fed_back = op.states(x)[:, :-1]
+    assert (fed_back == 0).mean() >= 0.9
+    columns = op.events(x)[:, 1:]
+    assert op.units + 8 >= 8 * columns.mean()  # of the matrix part, in time
+    assert np.percentile(columns, 99) < 45
 
 
 def test_digits_cnn_is_residual():
@@ -227,7 +261,8 @@ def test_recipe_keeps_the_promise(name, tmp_path):
         lambda done, total, words: calls.append((done, total, words)), say=lines.append
     )
     print(*lines, sep="\n")
-    assert any("recalibrated" in line for line in lines) or name in ("digits-mlp", "digits-cnn")
+    assert any("recalibrated" in line for line in lines) or name in NOT_RECALIBRATED
+    assert any("fed back are zero" in line for line in lines) or "lstm" not in name
     assert any("64-26-26-10" in line for line in lines) or name != "digits-lfsr"
     assert calls[-1][0] == calls[-1][1]
     graph = checkpoint.load(checkpoint.save(model, tmp_path / "again.pt"))

@@ -7,9 +7,11 @@ precision): then no addition rounds, in whatever order the library adds. Otherwi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-__all__ = ["magnitude", "matmul"]
+__all__ = ["magnitude", "matmul", "product"]
 
 
 def magnitude(x: np.ndarray) -> int:
@@ -33,9 +35,14 @@ def matmul(x: np.ndarray, weights: np.ndarray, magnitude: int) -> np.ndarray:
     -------
     int64 array of shape (batch, m).
     """
+    return product(weights, magnitude)(x)
+
+
+def product(weights: np.ndarray, magnitude: int) -> Callable[[np.ndarray], np.ndarray]:
+    """``lambda x: x @ weights`` as :func:`matmul` computes it, for many x of one magnitude."""
     bound = magnitude * int(np.abs(weights).sum(axis=0).max(initial=0))
-    if bound < 1 << 24:
-        return (x.astype(np.float32) @ weights.astype(np.float32)).astype(np.int64)
-    if bound < 1 << 53:
-        return (x.astype(np.float64) @ weights.astype(np.float64)).astype(np.int64)
-    return x @ weights
+    if bound >= 1 << 53:
+        return lambda x: x @ weights
+    kind = np.float32 if bound < 1 << 24 else np.float64
+    real = weights.astype(kind)
+    return lambda x: (x.astype(kind) @ real).astype(np.int64)

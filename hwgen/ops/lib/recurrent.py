@@ -116,21 +116,6 @@ class Recurrent(Op):
         zeros = np.zeros((sequences, self.units), dtype=np.int64)
         return State(zeros, zeros)
 
-    def step(self, x: np.ndarray, state: State) -> State:
-        """The state after a step.
-
-        Parameters
-        ----------
-        x
-            int64, shape (sequences, features).
-        state
-            Before the step.
-        """
-        a = exact.matmul(state.h, self.recurrent_weights.decode().T, 1 << (STATE_BITS - 1))
-        b = exact.matmul(x, self.input_weights.decode().T, exact.magnitude(x))
-        h, c = self.finish(a, b, state)
-        return State(prune(h, self.threshold), c)
-
     def finish(self, a: np.ndarray, b: np.ndarray, state: State) -> State:
         """The step behind its two products, (sequences, gates n); h as it is before pruning."""
         raise NotImplementedError(f"op {type(self).__name__} must define finish()")
@@ -138,10 +123,15 @@ class Recurrent(Op):
     def states(self, x: np.ndarray) -> np.ndarray:
         """h after every step, shape (batch, steps, n)."""
         sequences = x.reshape(1, -1, x.shape[-1]) if self.stateful else x
-        state = self.initial_state(len(sequences))
-        found = np.empty((*sequences.shape[:2], self.units), dtype=np.int64)
-        for t in range(sequences.shape[1]):
-            state = self.step(sequences[:, t], state)
+        batch, steps, features = sequences.shape
+        inputs = exact.product(self.input_weights.decode().T, exact.magnitude(x))
+        recurrent = exact.product(self.recurrent_weights.decode().T, 1 << (STATE_BITS - 1))
+        b = inputs(sequences.reshape(-1, features)).reshape(batch, steps, self.rows)
+        state = self.initial_state(batch)
+        found = np.empty((batch, steps, self.units), dtype=np.int64)
+        for t in range(steps):
+            h, c = self.finish(recurrent(state.h), b[:, t], state)
+            state = State(prune(h, self.threshold), c)
             found[:, t] = state.h
         return found.reshape(*x.shape[:2], self.units)
 
