@@ -21,7 +21,7 @@ class TernaryQuantizer(Shadow):
 
     @staticmethod
     def signs(u):
-        return torch.sign(u) * (u.abs() >= TernaryQuantizer.threshold)
+        return torch.where(u.abs() >= TernaryQuantizer.threshold, torch.sign(u), 0.0)
 
     @staticmethod
     def draw(u):
