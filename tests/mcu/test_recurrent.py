@@ -151,18 +151,18 @@ def test_rows_of_a_block(kind, fours):
         assert row == (gate * units + unit + 1 if unit < units else 0)
 
 
-@pytest.mark.parametrize("units", range(1, 70))
-def test_no_block_larger_than_it_pays(units):
+def test_no_block_larger_than_it_pays():
     """An LSTM's gates of 4 units are what kernels sum up at once; a GRU's are not."""
-    by_bits = {k.bits: Columns(k, CType(8, False), CType(8, True), units) for k in COLUMN_KERNELS}
-    for cores in (1, 8):
-        for form in by_bits.values():
-            assert fours_a_block(4, units, (form, form), cores) == 1
-    if units % 16 == 0:
-        assert fours_a_block(3, units, (by_bits[2], by_bits[1]), 1) == 4
-        assert fours_a_block(3, units, (by_bits[8], by_bits[4]), 1) == 2
-    if units <= 32:
-        assert fours_a_block(3, units, (by_bits[2], by_bits[2]), 8) == 1
+    for units in range(1, 70):
+        forms = {k.bits: Columns(k, CType(8, False), CType(8, True), units) for k in COLUMN_KERNELS}
+        for cores in (1, 8):
+            for form in forms.values():
+                assert fours_a_block(4, units, (form, form), cores) == 1
+        if units % 16 == 0:
+            assert fours_a_block(3, units, (forms[2], forms[1]), 1) == 4
+            assert fours_a_block(3, units, (forms[8], forms[4]), 1) == 2
+        if units <= 32:
+            assert fours_a_block(3, units, (forms[2], forms[2]), 8) == 1
 
 
 @pytest.mark.parametrize("target", [pytest.param("host", marks=pytest.mark.slow), "cv32e40p"])
