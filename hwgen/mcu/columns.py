@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..ir.types import Int
+from ..ops.gru import CELL_FRACTION
 from ..ops.lib import gates
 from ..ops.lib.recurrent import STATE_BITS
 from .dsp.column_kernels import COLUMN_KERNELS, ColumnKernel
@@ -21,6 +22,7 @@ __all__ = [
     "UNITS",
     "Columns",
     "column_blocks",
+    "fours_a_block",
     "plan_lines",
     "render_recurrent",
 ]
@@ -28,8 +30,8 @@ __all__ = [
 UNITS = 4
 """Units whose gates are computed at once."""
 
-ROWS = 4 * UNITS
-"""Rows of a block: the gates of so many units."""
+ROWS = 16
+"""Rows that are summed up at once without a micro-kernel."""
 
 MOST_COLUMNS = 2048
 """Columns that micro-kernels can add up: sums of bytes stay below 2^27."""
@@ -96,6 +98,15 @@ class Columns:
         return -(-self.count // 4) * 20 if self.kernel else 8 * self.count
 
     @property
+    def rows(self) -> int:
+        """Rows that are summed up at once."""
+        return self.kernel.rows if self.kernel else ROWS
+
+    def padded(self, rows: int) -> int:
+        """Rows that are stored of a block of so many."""
+        return -(-rows // self.rows) * self.rows
+
+    @property
     def summary(self) -> str:
         """For comments."""
         bits = self.kernel.bits if self.kernel else self.ctype.bits
@@ -110,17 +121,16 @@ class Columns:
             )
         return f"hwgen_list_wide_{_kind(self.data)}({name}, {x}, {self.count})"
 
-    def sums(self, into: str, weights: str, name: str, count: str) -> list[str]:
-        """The calls that compute a block's sums."""
-        if not self.kernel:
-            function = f"hwgen_columns_wide_{_kind(self.ctype)}"
-            return [f"{function}({into}, {weights}, {name}, {count});"]
+    def sums(self, into: str, weights: str, name: str, count: str, rows: int) -> list[str]:
+        """The calls that compute the sums of a block of so many rows."""
+        k = self.kernel
+        function = k.name if k else f"hwgen_columns_wide_{_kind(self.ctype)}"
+        each = self.count * (k.column_bytes if k else ROWS)
         calls = []
-        for first in range(0, ROWS, self.kernel.rows):
-            part = first // self.kernel.rows * self.kernel.column_bytes * self.count
-            at = f" + {first}" if first else ""
-            skipped = f" + {part}" if part else ""
-            calls.append(f"{self.kernel.name}({into}{at}, {weights}{skipped}, {name}, {count});")
+        for part in range(self.padded(rows) // self.rows):
+            at = f" + {part * self.rows}" if part else ""
+            skipped = f" + {part * each}" if part else ""
+            calls.append(f"{function}({into}{at}, {weights}{skipped}, {name}, {count});")
         return calls
 
     def pack(self, blocks: np.ndarray) -> np.ndarray:
@@ -129,41 +139,65 @@ class Columns:
         Parameters
         ----------
         blocks
-            Weights of shape (blocks, ROWS, columns).
+            Weights of shape (blocks, rows, columns).
         """
-        count = len(blocks)
-        if self.kernel is None:
-            return blocks.transpose(0, 2, 1).reshape(count, -1)
+        count, rows, columns = blocks.shape
+        blocks = np.pad(blocks, ((0, 0), (0, self.padded(rows) - rows), (0, 0)))
         k = self.kernel
+        if k is None:
+            parts = blocks.reshape(count, -1, ROWS, columns)
+            return parts.transpose(0, 1, 3, 2).reshape(count, -1)
         fields = (blocks < 0).astype(np.int64) if k.bits == 1 else blocks
-        fields = fields.reshape(count, ROWS // k.rows, k.column_bytes, k.fields, -1)
+        fields = fields.reshape(count, -1, k.column_bytes, k.fields, columns)
         places = (k.bits * np.arange(k.fields))[:, None]
         packed = (fields << places).sum(axis=3) & 0xFF
         packed = packed.transpose(0, 1, 3, 2).reshape(count, -1)
         return np.pad(packed, ((0, 0), (0, -packed.shape[1] % 4)))
 
 
-def column_blocks(rows: np.ndarray, units: int) -> np.ndarray:
-    """Gate rows in blocks: those of UNITS units, gate by gate; of missing units zeros.
+def fours_a_block(gates_: int, units: int, products: Sequence[Columns], cores: int) -> int:
+    """How often UNITS units a block shall hold: 1, 2 or 4.
+
+    Micro-kernels sum up 8 rows or 16, and what a block lacks of them are zeros; but cores share
+    whole blocks, and units that the last one lacks are zeros as well.
+    """
+
+    def products_a_core(fours: int) -> int:
+        blocks = -(-units // (fours * UNITS))
+        rows = gates_ * fours * UNITS
+        return -(-blocks // cores) * sum(p.padded(rows) * p.count for p in products)
+
+    return min((1, 2, 4), key=products_a_core)  # of equals the first
+
+
+def column_blocks(rows: np.ndarray, units: int, fours: int = 1) -> np.ndarray:
+    """Gate rows in blocks: those of UNITS units, gate by gate, then those of the next units.
+
+    Rows of missing units are zeros.
 
     Parameters
     ----------
     rows
-        Shape (4 units, ...).
+        Shape (gates units, ...).
+    fours
+        How often UNITS units are a block.
 
     Returns
     -------
-    Shape (blocks, ROWS, ...).
+    Shape (blocks, fours gates UNITS, ...).
     """
     gates_, rest = len(rows) // units, rows.shape[1:]
     by_gate = rows.reshape(gates_, units, *rest)
-    padding = ((0, 0), (0, -units % UNITS), *((0, 0) for _ in rest))
+    padding = ((0, 0), (0, -units % (fours * UNITS)), *((0, 0) for _ in rest))
     padded = np.pad(by_gate, padding).reshape(gates_, -1, UNITS, *rest)
-    return np.moveaxis(padded, 0, 1).reshape(-1, gates_ * UNITS, *rest)
+    return np.moveaxis(padded, 0, 1).reshape(-1, fours * gates_ * UNITS, *rest)
 
 
-def render_recurrent(used: Collection[ColumnKernel] = COLUMN_KERNELS) -> str:
-    """The text of ``hwgen_recurrent.h`` with the given micro-kernels."""
+def render_recurrent(used: Collection[ColumnKernel], cells: Collection[str]) -> str:
+    """The text of ``hwgen_recurrent.h`` with the given micro-kernels.
+
+    ``cells`` are names of ops; of each it holds ``kernels/<op>.h.j2``.
+    """
     half = gates.ONE // 2
     ends = [start for start, _, _ in gates.SEGMENTS[1:]] + [gates.LIMIT]
     segments = [(*row, end) for row, end in zip(gates.SEGMENTS, ends, strict=True)]
@@ -178,10 +212,14 @@ def render_recurrent(used: Collection[ColumnKernel] = COLUMN_KERNELS) -> str:
         half=half,
         lines=plan_lines(),
         lanes=_LANES,
-        cells=("plan", "table"),
+        cells=sorted(cells),
+        activations=gates.ACTIVATIONS,
         together=UNITS,
         fraction=gates.FRACTION,
         h_shift=2 * gates.FRACTION - (STATE_BITS - 1),
+        state_fraction=CELL_FRACTION,
+        fresh_shift=CELL_FRACTION - gates.FRACTION + 1,  # twice the sigmoid
+        shown_shift=CELL_FRACTION - (STATE_BITS - 1),
         h_most=(1 << (STATE_BITS - 1)) - 1,
         table_shift=gates.WIDTH - gates.TABLE_BITS,
         table_last=(1 << (gates.TABLE_BITS - 1)) - 1,

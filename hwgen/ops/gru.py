@@ -13,7 +13,7 @@ from ..ir.types import Type
 from .lib.gates import FRACTION, ONE, WIDTH, narrow, saturate, sigmoid, tanh
 from .lib.recurrent import STATE_BITS, Recurrent, State, sum_reach
 
-__all__ = ["Gru"]
+__all__ = ["CELL_FRACTION", "Gru"]
 
 CELL_FRACTION = WIDTH - 1  # of c
 

@@ -18,6 +18,8 @@ from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.conv2d import Conv2d
 from hwgen.ops.dense import Dense
 from hwgen.ops.flatten import Flatten
+from hwgen.ops.gru import Gru
+from hwgen.ops.lib.recurrent import Recurrent
 from hwgen.ops.lookup import Lookup
 from hwgen.ops.lstm import Lstm
 from hwgen.ops.max_pool2d import MaxPool2d
@@ -134,21 +136,33 @@ def lookup(rng: Rng, x: Type) -> Lookup:
     return Lookup(Constant(entries), x.lo - before)
 
 
-def lstm(rng: Rng, x: Type) -> Lstm:
+def recurrent(rng: Rng, x: Type, kind: type[Recurrent]) -> Recurrent:
     """A cell that keeps its state or not, with gains from none to what saturates every gate."""
     units = int(rng.integers(1, 13))
-    rows, shift = 4 * units, int(rng.integers(0, 10))
+    rows, shift = kind.gates * units, int(rng.integers(0, 10))
     most = int(rng.choice([0, 5, 100, 32_767]))
     gains = [Constant(rng.integers(-most, most, rows, endpoint=True)) for _ in range(2)]
-    return Lstm(
-        *(a_code(rng, (rows, x.channels)), a_code(rng, (rows, units)), *gains),
-        Constant(rng.integers(-2048, 2047, rows) << shift),
-        shift,
+    weights = a_code(rng, (rows, x.channels)), a_code(rng, (rows, units))
+    bias = Constant(rng.integers(-2048, 2047, rows) << shift)
+    more = {}
+    if kind is Gru:
+        more["recurrent_bias"] = Constant(rng.integers(-2048, 2047, units) << shift)
+    return kind(
+        *(*weights, *gains, bias, shift),
         str(rng.choice(["plan", "table"])),
         int(rng.choice([0, 4, 30])),
         every_step=bool(rng.integers(2)),
         stateful=bool(rng.integers(2)),
+        **more,
     )
+
+
+def lstm(rng: Rng, x: Type) -> Recurrent:
+    return recurrent(rng, x, Lstm)
+
+
+def gru(rng: Rng, x: Type) -> Recurrent:
+    return recurrent(rng, x, Gru)
 
 
 def _one(make, rng: Rng, shape: tuple[int, ...], name: str) -> Graph:
@@ -217,6 +231,7 @@ OPS: dict[str, Callable[[Rng, str], Graph]] = {
     "conv2d": _image(conv2d),
     "dense": _vector(dense),
     "flatten": a_flatten,
+    "gru": _sequence(gru),
     "lookup": _any(lookup),
     "lstm": _sequence(lstm),
     "max_pool2d": _image(max_pool2d),

@@ -1,0 +1,137 @@
+"""C of recurrent cells, but for what follows their products: what ``recurrent.j2`` needs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir.code import WeightCode
+from ..ir.constant import Constant
+from ..ops.lib import gates
+from ..ops.lib.recurrent import product_intervals
+from .columns import UNITS, Columns, column_blocks, fours_a_block
+from .function import Function
+from .stages import Stage
+from .storage import INT32, CType
+
+__all__ = ["by_fours", "recurrent_values"]
+
+INT8, INT16 = CType(8, True), CType(16, True)
+
+
+def recurrent_values(stage: Stage, function: Function) -> dict[str, object]:
+    """What the template of a cell needs, its own constants beside."""
+    op, (x,) = stage.kernel.op, stage.inputs
+    steps, features = x.type.shape
+    units, name = op.units, stage.name
+    function.header = "hwgen_recurrent.h"
+    function.macs = steps * op.rows * (units + features)
+    matrices = [
+        _bounded(op.recurrent_weights, op.recurrent_gain, INT8),
+        _bounded(op.input_weights, op.input_gain, x.ctype),
+    ]
+    of_h, of_x = Columns.of(matrices[0], INT8), Columns.of(matrices[1], x.ctype)
+    cores = function.target.cores if function.extent.is_team else 1
+    fours = fours_a_block(op.gates, units, (of_h, of_x), cores)
+    together = UNITS * fours
+    rows = op.gates * together
+    count = -(-units // together)
+    padded = count * together
+    function.held = tuple(form.kernel for form in (of_h, of_x) if form.kernel)
+    function.notes.append(
+        f"{of_h.summary} for the state, {of_x.summary} for the input, by columns in blocks of {rows}"
+    )
+    function.cut(
+        groups=1,
+        axes=(),
+        kernel=(1 if op.every_step else steps, 1),
+        cycles_per_output=function.macs // stage.output.type.size,
+    )
+    place = _Scratch()
+    lists = {
+        "from_h": place.add(of_h.list_bytes, of_h.list_type),
+        "from_x": place.add(of_x.list_bytes, of_x.list_type),
+    }
+    if function.extent.is_team:
+        lists["counts"] = place.add(2 * INT32.bytes, str(INT32))
+    states = {"h": (INT8, padded), "c": (INT16, padded)}
+    is_far = op.stateful and function.extent.is_tile  # beyond fast memory, which gets a copy
+    for state, (ctype, size) in states.items():
+        if op.stateful:
+            function.state(state, ctype, size, f"kept_{state}" if is_far else state)
+        if is_far or not op.stateful:
+            lists[state] = place.add(size * ctype.bytes, str(ctype))
+    function.scratch_bytes = place.size
+    bias = function.constant(f"{name}_bias", by_fours(op.bias.array, units, fours), INT32)
+    gains = np.stack([op.recurrent_gain.array, op.input_gain.array], axis=1)
+    gains = function.words(f"{name}_gains", by_fours(gains, units, fours), INT16)
+    weights = [
+        function.words(
+            f"{name}_{which}_weights",
+            columns.pack(column_blocks(matrix, units, fours)),
+            columns.ctype,
+        )
+        for which, columns, matrix in zip(
+            ("recurrent", "input"), (of_h, of_x), matrices, strict=True
+        )
+    ]
+    table = None
+    if op.activation == "table":
+        table = function.constant(f"{name}_sigmoid", _half_table(), CType(8, False))
+    narrow = all(-(1 << 15) <= lo <= hi < 1 << 15 for lo, hi in product_intervals(op, x.type))
+    return {
+        "op": op,
+        "is_far": is_far,
+        "steps": steps,
+        "units": units,
+        "padded": padded,
+        "together": UNITS,
+        "fours_a_block": fours,
+        "count": count,
+        "sums": max(of_h.padded(rows), of_x.padded(rows)),
+        "lists": lists,
+        "find_h": of_h.find("from_h", "h"),
+        "find_x": of_x.find("from_x", f"x + k * {features}"),
+        "recurrent_sums": of_h.sums("a", f"{weights[0]}[block]", "from_h", "count_h", rows),
+        "input_sums": of_x.sums("b", f"{weights[1]}[block]", "from_x", "count_x", rows),
+        "gate": "hwgen_gate_s16" if narrow else "hwgen_gate",
+        "gains": gains,
+        "bias": bias,
+        "table": table,
+        "work": INT32,
+    }
+
+
+def by_fours(rows: np.ndarray, units: int, fours: int) -> np.ndarray:
+    """Constants of gate rows as :func:`column_blocks` orders them, UNITS units a row."""
+    blocks = column_blocks(rows, units, fours)
+    return blocks.reshape(len(blocks) * fours, -1)
+
+
+class _Scratch:
+    """Where arrays lie in the memory that the function works in."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def add(self, size: int, ctype: str) -> tuple[str, int]:
+        """The array's type and its offset."""
+        offset = self.size
+        self.size += -(-size // 4) * 4
+        return ctype, offset
+
+
+def _bounded(weights: WeightCode, gain: Constant, data: CType) -> np.ndarray:
+    """The matrix, without rows that could overflow: those have no gain, and so no meaning."""
+    matrix = weights.decode()
+    if np.abs(matrix).sum(axis=1).max() * (1 << data.bits) >= 1 << 31:
+        matrix = np.where(gain.array[:, None] == 0, 0, matrix)
+    return matrix
+
+
+def _half_table() -> np.ndarray:
+    """The sigmoid of what is 0 or more, less a half; that of the rest is its negative."""
+    table = gates.sigmoid_table() - gates.ONE // 2
+    half = table[len(table) // 2 :]
+    if not np.array_equal(table[: len(half)], -half[::-1]):
+        raise AssertionError("the table of the sigmoid must be odd")
+    return half
