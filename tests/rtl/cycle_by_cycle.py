@@ -222,7 +222,7 @@ class Scan:
 
 
 class Recurrent:
-    """The states of :class:`hwgen.rtl.lstm.LstmLayer` without skipping."""
+    """The states of :class:`hwgen.rtl.lib.recurrent_layer.RecurrentLayer` without skipping."""
 
     def __init__(self, cell):
         self.cell = cell

@@ -19,7 +19,7 @@ from hwgen.rtl.network import Network
 from hwgen.sim import check_timing
 from hwgen.sim.result import SimulationResult
 from tests.rtl.test_layers import one
-from tests.rtl.test_lstm import FORMS, lstm
+from tests.rtl.test_recurrent import FORMS, lstm
 
 
 def test_bounds_are_said(tmp_path) -> None:

@@ -21,6 +21,7 @@ from .area import Area
 from .component import element_shape
 from .loops import wrapped
 from .rom import packed, read_only, read_write
+from .row_groups import RowGroups
 from .weight_source import bits_of
 
 __all__ = ["ColumnMvm"]
@@ -64,10 +65,8 @@ class ColumnMvm(wiring.Component):
         Type of all elements.
     sums
         Types of the sums of the recurrent and of the input part.
-    rows
-        Rows of a group; they divide the lanes.
     groups
-        Groups that are read, ascending.
+        Groups of rows that are read, ascending; they divide the lanes.
     skips
         Whether a part may have no column at all: it is 0 then. Else it has one before it is read.
 
@@ -94,13 +93,15 @@ class ColumnMvm(wiring.Component):
         words: int,
         element: Int,
         sums: tuple[Int, Int],
-        rows: int,
-        groups: int,
+        groups: RowGroups,
         skips: bool,
     ) -> None:
         self._lane, self._fields, self._words, self._sums = lane, fields, words, sums
-        self._element, self._rows, self._skips = element, rows, skips
+        self._element, self._groups, self._skips = element, groups, skips
         self._lanes = fields.shape[1]
+        rows = self._rows = groups.rows
+        self._choices = self._lanes // rows
+        self._places = groups.places(self._choices)
         super().__init__(
             {
                 "issue": In(1),
@@ -110,7 +111,7 @@ class ColumnMvm(wiring.Component):
                 "last_word": Out(1),
                 "clear": In(1),
                 "reads": In(1),
-                "group": In(range(groups)),
+                "group": In(range(groups.last + 1)),
                 "enable": In(1),
                 "recurrent_rows": Out(rows * sums[0].width),
                 "input_rows": Out(rows * sums[1].width),
@@ -128,7 +129,7 @@ class ColumnMvm(wiring.Component):
         word = (self._words - 1).bit_length()
         total += area.control(word + len(self.column) + 8)
         total += area.registers(self._element.width + 2 * word)
-        choices = lanes // self._rows
+        choices = self._choices
         for s in self._sums:
             if self._words > 1:
                 total += area.ram(self._words, lanes * s.width)
@@ -136,7 +137,7 @@ class ColumnMvm(wiring.Component):
                 total += area.registers(lanes * s.width)
             total += area.selection(choices, self._rows * s.width)
             total += Area(lut=self._rows * s.width) * (self._skips and choices == 1)
-        return total + area.registers((choices - 1).bit_length())
+        return total + area.registers((self._places - 1).bit_length())
 
     def elaborate(self, platform):
         m = Module()
@@ -182,7 +183,6 @@ class ColumnMvm(wiring.Component):
         shapes = dict(zip(PARTS, self._sums, strict=True))
         wide = signed(max(s.width for s in self._sums))
         reads, writes = {}, {}
-        choices = self._lanes // self._rows
         for part, shape in shapes.items():
             width = self._lanes * shape.width
             if self._words == 1:
@@ -192,7 +192,7 @@ class ColumnMvm(wiring.Component):
             write, read = read_write(m, f"{part}_sums", width, self._words)
             # A column has two words or more: a word is read again after it was written.
             m.d.comb += [
-                read.addr.eq(Mux(self.reads, self.group[(choices - 1).bit_length() :], next_word)),
+                read.addr.eq(Mux(self.reads, self._word_of_group(), next_word)),
                 read.en.eq(self.enable),
                 write.addr.eq(added.word),
             ]
@@ -217,16 +217,22 @@ class ColumnMvm(wiring.Component):
                     m.d.sync += reads[part].eq(value)
         return reads
 
+    def _word_of_group(self):
+        """In which word of the sums the group lies."""
+        if self._choices == 1:
+            return self._groups.index(self.group)
+        return self.group[(self._places - 1).bit_length() :]
+
     def _group(self, m: Module, reads: dict, begun: dict) -> None:
         """The rows of a group, out of the word in which they lie; 0 where no column was added."""
-        choices = self._lanes // self._rows
         chosen = Const(0, 1)
-        if choices > 1:
-            chosen = Signal(range(choices), reset_less=True)
+        if self._choices > 1:
+            chosen = Signal(range(self._places), reset_less=True)
             with m.If(self.enable):
                 inner = self.group if self._words == 1 else self.group[: len(chosen)]
                 m.d.sync += chosen.eq(inner)
         for part, shape in zip(PARTS, self._sums, strict=True):
-            rows = reads[part].word_select(chosen, self._rows * shape.width)
+            bits = self._rows * shape.width
+            rows = self._groups.placed(reads[part], self._choices, bits).word_select(chosen, bits)
             out = getattr(self, f"{part}_rows")
             m.d.comb += out.eq(Mux(begun[part], rows, 0) if self._skips else rows)

@@ -41,7 +41,7 @@ class RecurrentSteps:
 
 
 class RecurrentTiming(Timing):
-    """See :class:`hwgen.rtl.lstm.LstmLayer`.
+    """See :class:`hwgen.rtl.lib.recurrent_layer.RecurrentLayer`.
 
     Two steps of the input have place, one of which may be at work. A step begins with the columns of
     the state, as soon as an element of its input is there. While a result waits for the output

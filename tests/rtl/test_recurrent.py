@@ -1,4 +1,4 @@
-"""LSTM cells: clocks of every step, skipped columns, gates, and mutations that must be seen."""
+"""Recurrent cells: clocks of every step, skipped columns, gates, and mutations that must be seen."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from hwgen.ops.codes.ternary import Ternary
 from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.dense import Dense
 from hwgen.ops.flatten import Flatten
+from hwgen.ops.gru import Gru
 from hwgen.ops.lib import gates as golden
-from hwgen.ops.lib.recurrent import State, step_cycles
+from hwgen.ops.lib.recurrent import Recurrent, State, step_cycles
 from hwgen.ops.lstm import Lstm
-from hwgen.rtl import lstm as generator
 from hwgen.rtl.design import Design
 from hwgen.rtl.device import find_device
 from hwgen.rtl.emit import emit
+from hwgen.rtl.gru import GruLayer
 from hwgen.rtl.lib import gates
+from hwgen.rtl.lib import recurrent_layer as generator
 from hwgen.rtl.lib.column_weights import column_words, joint_lane
 from hwgen.rtl.lib.event_queue import EventQueue
 from hwgen.rtl.network import Network
@@ -32,21 +34,28 @@ from hwgen.rtl.synthesis import synthesize
 from hwgen.sim import check_outputs, check_timing, simulator
 from hwgen.sim.verilated import lint
 from tests.ops import draw as ops
-from tests.ops.test_lstm import cell
+from tests.ops.recurrent_cells import cell
 from tests.rtl.bench import check_design, check_network
 from tests.rtl.test_layers import one
 
 FORMS = ("events", "columns")
 
 
-def lstm(units: int, x: Type, seed: int = 0, **options) -> Lstm:
-    """A ternary cell."""
+CELLS = (Lstm, Gru)
+
+
+def ternary(kind: type[Recurrent], units: int, x: Type, seed: int = 0, **options) -> Recurrent:
+    """A cell of ternary weights."""
     rng = np.random.default_rng(seed)
     matrices = [
-        Ternary(Constant(rng.choice([-1, 0, 1], (4 * units, columns))))
+        Ternary(Constant(rng.choice([-1, 0, 1], (kind.gates * units, columns))))
         for columns in (x.channels, units)
     ]
-    return cell(rng, x, *matrices, **options)
+    return cell(kind, rng, x, *matrices, **options)
+
+
+def lstm(units: int, x: Type, seed: int = 0, **options) -> Recurrent:
+    return ternary(Lstm, units, x, seed, **options)
 
 
 def sparse(rng: np.random.Generator, x: Type, count: int) -> np.ndarray:
@@ -77,30 +86,39 @@ def run(graph: Graph, schedule: Schedule, x: np.ndarray, engine: str = "amaranth
     return result
 
 
-def clocks(op: Lstm, schedule: Schedule, x: np.ndarray) -> np.ndarray:
+def clocks(op: Recurrent, schedule: Schedule, x: np.ndarray) -> np.ndarray:
     """Of every frame, by the number of its events."""
     events = op.events(x)
     if schedule.form == "columns":
         events = np.full_like(events, op.units + x.shape[2])
-    return step_cycles(4 * op.units, events, schedule).sum(axis=1)
+    return step_cycles(op.rows, events, schedule).sum(axis=1)
 
 
-FAST = {(1, 1, 0), (4, 4, 60), (16, 1, 128), (16, 4, 0), (16, 4, 128), (20, 20, 60)}
+FAST = {
+    *((Lstm, *each) for each in ((1, 1, 0), (4, 4, 60), (16, 1, 128), (16, 4, 0), (16, 4, 128))),
+    (Lstm, 20, 20, 60),
+    *((Gru, *each) for each in ((1, 1, 60), (3, 3, 0), (12, 1, 60), (15, 1, 0), (15, 15, 128))),
+}
+SIZES = {
+    Lstm: ((1, 1), (4, 4), (16, 1), (16, 4), (20, 20)),
+    Gru: ((1, 1), (3, 1), (3, 3), (12, 1), (12, 3), (15, 1), (15, 15)),
+}
 ALL = [
-    (lanes, rows, threshold)
-    for lanes, rows in ((1, 1), (4, 4), (16, 1), (16, 4), (20, 20))
+    (kind, lanes, rows, threshold)
+    for kind, sizes in SIZES.items()
+    for lanes, rows in sizes
     for threshold in (0, 60, 128)
 ]
 
 
 @pytest.mark.parametrize(
-    ("lanes", "rows", "threshold"),
+    ("kind", "lanes", "rows", "threshold"),
     [each if each in FAST else pytest.param(*each, marks=pytest.mark.slow) for each in ALL],
 )
-def test_a_step_takes_the_clocks_of_its_events(lanes, rows, threshold) -> None:
-    """A frame is a step of one sequence; 20 gate rows do not fill up words of 16."""
+def test_a_step_takes_the_clocks_of_its_events(kind, lanes, rows, threshold) -> None:
+    """A frame is a step of one sequence; 20 gate rows do not fill up words of 16, nor 15 of 12."""
     x = Type.of((1, 2), -8, 7)
-    op = lstm(5, x, seed=threshold, threshold=threshold, stateful=True, part=0.005)
+    op = ternary(kind, 5, x, seed=threshold, threshold=threshold, stateful=True, part=0.005)
     samples = sparse(np.random.default_rng(lanes), x, 12 if lanes == 1 else 20)
     schedule = Schedule("events", pe=lanes, simd=rows)
     events = op.events(samples)
@@ -111,14 +129,15 @@ def test_a_step_takes_the_clocks_of_its_events(lanes, rows, threshold) -> None:
     assert np.diff(result.ends).tolist() == clocks(op, schedule, samples)[1:].tolist()
 
 
+@pytest.mark.parametrize("kind", CELLS)
 @pytest.mark.parametrize("every_step", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_skipping_changes_clocks_alone(every_step) -> None:
+def test_skipping_changes_clocks_alone(every_step, kind) -> None:
     x = Type.of((4, 3), -8, 7)
-    op = lstm(3, x, threshold=30, every_step=every_step)
+    op = ternary(kind, 3, x, threshold=30, every_step=every_step)
     graph, samples = one(op, x), sparse(np.random.default_rng(0), x, 6)
     found = {}
     for form in FORMS:
-        schedule = Schedule(form, pe=4, simd=4)
+        schedule = Schedule(form, pe=kind.gates, simd=kind.gates)
         found[form] = run(graph, schedule, samples)
         took = np.diff(found[form].ends)
         assert took.tolist() == clocks(op, schedule, samples)[1:].tolist()
@@ -130,16 +149,23 @@ def test_skipping_changes_clocks_alone(every_step) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("lanes", "rows"), [(1, 1), (4, 1), (4, 4), (16, 4)])
+@pytest.mark.parametrize(
+    ("kind", "lanes", "rows"),
+    [
+        *((Lstm, *each) for each in ((1, 1), (4, 1), (4, 4), (16, 4))),
+        *((Gru, *each) for each in ((1, 1), (3, 1), (6, 1), (12, 3))),
+    ],
+)
 @pytest.mark.parametrize("part", [0.003, 0.05])
-def test_long_sequences(part, lanes, rows, form, tmp_path) -> None:
+def test_long_sequences(part, kind, lanes, rows, form, tmp_path) -> None:
     """100 sequences of 64 steps; with large gains z, c and h saturate."""
     x = Type.of((64, 3), -128, 127)
-    op = lstm(7, x, seed=lanes, part=part, threshold=26, every_step=lanes == 4)
-    if part == 0.05:  # c adds up, which is what it seldom does
-        bias = op.bias.array.copy()
-        bias[: 2 * 7] = 1 << 29
-        op = replace(op, bias=Constant(bias))
+    op = ternary(kind, 7, x, seed=lanes, part=part, threshold=26, every_step=lanes in (3, 4))
+    if part == 0.05:
+        if kind is Lstm:  # c adds up, which is what it seldom does
+            bias = op.bias.array.copy()
+            bias[: 2 * 7] = 1 << 29
+            op = replace(op, bias=Constant(bias))
         assert saturated(op, sparse(np.random.default_rng(1), x, 100)) == {"z", "c", "h"}
     samples = sparse(np.random.default_rng(1), x, 100)
     schedule = Schedule(form, pe=lanes, simd=rows)
@@ -147,7 +173,7 @@ def test_long_sequences(part, lanes, rows, form, tmp_path) -> None:
     assert np.diff(result.ends).tolist() == clocks(op, schedule, samples)[1:].tolist()
 
 
-def saturated(op: Lstm, x: np.ndarray) -> set[str]:
+def saturated(op: Recurrent, x: np.ndarray) -> set[str]:
     """What reaches both ends of its bits."""
     ends: dict[str, set[int]] = {"z": set(), "c": set(), "h": set()}
     state = op.initial_state(len(x))
@@ -165,17 +191,19 @@ def saturated(op: Lstm, x: np.ndarray) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", CELLS)
 @pytest.mark.parametrize("seed", range(40))
-def test_drawn_cells(seed) -> None:
+def test_drawn_cells(seed, kind) -> None:
     """Any codes, activation and schedule."""
     rng = np.random.default_rng(seed)
     n, features, steps = (int(rng.integers(1, most)) for most in (6, 5, 5))
     x = Type.of((steps, features), *[(-8, 7), (0, 255), (0, 1), (3, 9)][rng.integers(4)])
     op = cell(
+        kind,
         rng,
         x,
-        ops.draw_weights(rng, (4 * n, features)),
-        ops.draw_weights(rng, (4 * n, n)),
+        ops.draw_weights(rng, (kind.gates * n, features)),
+        ops.draw_weights(rng, (kind.gates * n, n)),
         float(rng.choice([0.001, 0.02, 1.0])),
         shift=int(rng.integers(16)),
         activation=str(rng.choice(golden.ACTIVATIONS)),
@@ -188,21 +216,30 @@ def test_drawn_cells(seed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("products", "rows", "form"),
+    ("kind", "products", "rows", "form"),
     [
-        (1, 1, "columns"),
+        (Lstm, 1, 1, "columns"),
+        (Gru, 1, 1, "columns"),
         *(
             pytest.param(*each, marks=pytest.mark.slow)
-            for each in ((1, 16, "columns"), (1, 4, "events"), (4, 1, "columns"), (4, 4, "events"))
+            for each in (
+                (Lstm, 1, 16, "columns"),
+                (Lstm, 1, 4, "events"),
+                (Lstm, 4, 1, "columns"),
+                (Lstm, 4, 4, "events"),
+                (Gru, 1, 3, "events"),
+                (Gru, 4, 1, "columns"),
+                (Gru, 4, 3, "events"),
+            )
         ),
     ],
 )
-def test_a_slow_layer_behind_it_makes_the_gates_wait(products, rows, form) -> None:
+def test_a_slow_layer_behind_it_makes_the_gates_wait(kind, products, rows, form) -> None:
     """And one that is fast enough does not; timing is exact, or a bound."""
     rng = np.random.default_rng(5)
     builder = GraphBuilder("net")
     x = Type.of((1, 2), -8, 7)
-    op = lstm(4, x, every_step=True, threshold=3, stateful=True, part=0.004)
+    op = ternary(kind, 4, x, every_step=True, threshold=3, stateful=True, part=0.004)
     h = builder.add(op, builder.input(x), name="node")
     weights = Uniform(Constant(rng.integers(-7, 8, (32, 4))), 4)
     flat = builder.add(Flatten(), h, name="flatten")
@@ -341,40 +378,54 @@ class LateQueue(EventQueue):
 
 
 def swapped(values: np.ndarray, count: int) -> np.ndarray:
-    """Forget and output gate change places."""
+    """Two sigmoids change places: forget and output gate, or reset and update gate."""
+    order = [0, 3, 2, 1] if count == 4 else [1, 0, 2]
     shape = values.shape
-    return values.reshape(-1, count, *shape[1:])[:, [0, 3, 2, 1]].reshape(shape)
+    return values.reshape(-1, count, *shape[1:])[:, order].reshape(shape)
 
 
 def mutate(monkeypatch, mutation: str) -> None:
-    right = generator.interleaved
+    right, constants = generator.interleaved, GruLayer.row_constants
     if mutation == "a segment of PLAN":
         monkeypatch.setattr(gates, "SEGMENTS", ((0, 2, 128), (256, 3, 161), (608, 5, 216)))
     elif mutation == "a swapped gate":
         monkeypatch.setattr(generator, "interleaved", lambda v, n: swapped(right(v, n), n))
     elif mutation == "events left in the queue":
-        monkeypatch.setattr(generator.LstmLayer, "_feeds_back", lambda self, last_step: 1)
+        monkeypatch.setattr(generator.RecurrentLayer, "_feeds_back", lambda self, last_step: 1)
     elif mutation == "an element of another event":
         monkeypatch.setattr(generator, "EventQueue", LateQueue)
+    elif mutation == "another recurrent bias":
+
+        def later(self):
+            found = constants(self)
+            return replace(found, recurrent_bias=np.roll(found.recurrent_bias, 1))
+
+        monkeypatch.setattr(GruLayer, "row_constants", later)
     else:
         assert mutation == "nothing"
 
 
 @pytest.mark.parametrize(
-    "mutation",
+    ("kind", "rows", "mutation"),
     [
-        "nothing",
-        "a segment of PLAN",
-        "a swapped gate",
-        "events left in the queue",
-        "an element of another event",
+        (kind, rows, mutation)
+        for kind, rows in ((Lstm, 4), (Gru, 1))
+        for mutation in (
+            "nothing",
+            "a segment of PLAN",
+            "a swapped gate",
+            "events left in the queue",
+            "an element of another event",
+            "another recurrent bias",
+        )
+        if kind is Gru or mutation != "another recurrent bias"
     ],
 )
-def test_the_comparison_sees_mutations(mutation, monkeypatch) -> None:
+def test_the_comparison_sees_mutations(kind, rows, mutation, monkeypatch) -> None:
     x = Type.of((3, 2), -8, 7)
-    op = lstm(4, x, part=0.004, threshold=3, every_step=True)
+    op = ternary(kind, 4, x, part=0.004, threshold=3, every_step=True)
     samples = sparse(np.random.default_rng(2), x, 12)
-    graph, schedule = one(op, x), Schedule("events", pe=16, simd=4)
+    graph, schedule = one(op, x), Schedule("events", pe=op.rows, simd=rows)
     mutate(monkeypatch, mutation)
     if mutation == "nothing":
         run(graph, schedule, samples)
@@ -384,21 +435,25 @@ def test_the_comparison_sees_mutations(mutation, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schedule", "options"),
+    ("kind", "schedule", "options"),
     [
-        (Schedule("events", pe=8, simd=8), {"activation": "table", "every_step": True}),
-        pytest.param(
-            Schedule("columns", pe=4, simd=1),
-            {"stateful": True, "threshold": 128},
-            marks=pytest.mark.slow,
+        (Lstm, Schedule("events", pe=8, simd=8), {"activation": "table", "every_step": True}),
+        (Gru, Schedule("events", pe=6, simd=1), {"threshold": 20}),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (
+                (Lstm, Schedule("columns", pe=4, simd=1), {"stateful": True, "threshold": 128}),
+                (Gru, Schedule("columns", pe=1, simd=1), {"stateful": True}),
+                (Gru, Schedule("events", pe=6, simd=6), {"activation": "table"}),
+            )
         ),
     ],
 )
-def test_tools_accept_it(schedule, options, tmp_path) -> None:
+def test_tools_accept_it(kind, schedule, options, tmp_path) -> None:
     if missing := simulator("verilator").missing():
         pytest.skip(missing)
     x = Type.of((3, 2), -8, 7)
-    graph = one(lstm(4, x, **options), x)
+    graph = one(ternary(kind, 4, x, **options), x)
     design = emit(graph, {"node": schedule}, tmp_path)
     lint(design)
     check_design(design, graph)
@@ -409,11 +464,19 @@ def test_tools_accept_it(schedule, options, tmp_path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("lanes", "rows", "activation"), [(16, 4, "plan"), (8, 1, "table"), (16, 8, "plan")]
+    ("kind", "lanes", "rows", "activation"),
+    [
+        (Lstm, 16, 4, "plan"),
+        (Lstm, 8, 1, "table"),
+        (Lstm, 16, 8, "plan"),
+        (Gru, 12, 3, "plan"),
+        (Gru, 6, 1, "table"),
+        (Gru, 12, 6, "plan"),
+    ],
 )
-def test_area_against_yosys(lanes, rows, activation, tmp_path) -> None:
+def test_area_against_yosys(kind, lanes, rows, activation, tmp_path) -> None:
     x = Type.of((4, 4), -8, 7)
-    graph = one(lstm(16, x, activation=activation, threshold=26), x)
+    graph = one(ternary(kind, 16, x, activation=activation, threshold=26), x)
     picks = {"node": Schedule("events", pe=lanes, simd=rows)}
     network = Network(graph, picks)
     design = emit(graph, picks, tmp_path, network)
