@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from ..ops.gru import Gru
+from ..ops.lib.recurrent import sum_reach
 from .lib.component import generates
 from .lib.gru_elementwise import GruElementwise
 from .lib.recurrent_layer import RecurrentLayer
@@ -18,7 +21,14 @@ class GruLayer(RecurrentLayer):
     units = GruElementwise
 
     def row_constants(self):
-        return replace(super().row_constants(), recurrent_bias=self._op.recurrent_bias.array)
+        bias = self._op.recurrent_bias.array
+        # Where rows come one by one, the recurrent part of one that is apart takes the sum's way.
+        found = super().row_constants()
+        apart = sum_reach(self._op, self._type)[2 * self._op.units :] + np.abs(bias)
+        return replace(found, recurrent_bias=bias, reach=max(found.reach, int(apart.max())))
 
 
-generates(Gru)(GruLayer.make)
+@generates(Gru)
+def make(op, types, result, schedule, name):
+    """A cell that skips columns (``events``) or does not (``columns``)."""
+    return GruLayer.of(op, *types, result, schedule)

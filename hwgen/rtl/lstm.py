@@ -16,4 +16,7 @@ class LstmLayer(RecurrentLayer):
     units = LstmElementwise
 
 
-generates(Lstm)(LstmLayer.make)
+@generates(Lstm)
+def make(op, types, result, schedule, name):
+    """A cell that skips columns (``events``) or does not (``columns``)."""
+    return LstmLayer.of(op, *types, result, schedule)

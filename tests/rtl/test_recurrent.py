@@ -291,6 +291,19 @@ def test_the_pipeline_stands_still_wherever_it_is(lanes, rows) -> None:
     assert got == graph.run(samples).reshape(-1).tolist()
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_large_recurrent_bias(rows) -> None:
+    """It is in no sum of both parts, and wider than all of them."""
+    x = Type.of((2, 2), -8, 7)
+    op = ternary(Gru, 2, x, shift=15, every_step=True, part=0.00001)
+    bias = op.bias.array.copy()
+    bias[:2], bias[2:] = 1 << 19, 0  # the reset gate is open
+    op = replace(op, bias=Constant(bias), recurrent_bias=Constant(np.array([1 << 30, -1 << 30])))
+    samples = sparse(np.random.default_rng(0), x, 4)
+    assert np.abs(op.run(samples)).min() > 60
+    run(one(op, x), Schedule("events", pe=6, simd=rows), samples)
+
+
 @pytest.mark.parametrize("activation", golden.ACTIVATIONS)
 def test_gates_of_all_inputs(activation) -> None:
     m = Module()

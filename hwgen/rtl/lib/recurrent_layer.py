@@ -83,9 +83,8 @@ class RecurrentLayer(StreamComponent):
         )
 
     @classmethod
-    def make(cls, op, types, result, schedule, name):
-        """A cell that skips columns (``events``) or does not (``columns``): a factory."""
-        (x,) = types
+    def of(cls, op: Recurrent, x: Type, result: Type, schedule: Schedule) -> RecurrentLayer:
+        """The layer of an op."""
         in_lanes, out_lanes = op.lanes(x, schedule=schedule)
         source, target = StreamShape.of(x, in_lanes), StreamShape.of(result, out_lanes)
         return cls(op, x, schedule, source, target)

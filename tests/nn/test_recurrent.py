@@ -1,4 +1,4 @@
-"""The LSTM layer: exact results, training, and what is refused."""
+"""Recurrent layers: exact results, training, and what is refused."""
 
 from __future__ import annotations
 
@@ -19,12 +19,17 @@ from hwgen.ops.lib import gates as golden
 CODES = ("ternary", "binary", "uniform", "power_of_two")
 
 
-def network(units: int = 7, every_step: bool = False, **options) -> nn.Sequential:
+KINDS = (q.LSTM, q.GRU)
+
+
+def network(
+    units: int = 7, every_step: bool = False, kind: type = q.LSTM, **options
+) -> nn.Sequential:
     torch.manual_seed(units)
-    return nn.Sequential(
-        q.InputQuantizer(5, scale=1 / 16, shape=(6, 3)),
-        q.LSTM(3, units, every_step=every_step, **options),
-    )
+    layer = kind(3, units, every_step=every_step, **options)
+    if kind is q.GRU:
+        nn.init.uniform_(layer.bias_hidden, -0.5, 0.5)
+    return nn.Sequential(q.InputQuantizer(5, scale=1 / 16, shape=(6, 3)), layer)
 
 
 @pytest.mark.parametrize("activation", ["plan", "table"])
@@ -63,8 +68,9 @@ def test_training_has_the_deployed_gates(activation):
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("every_step", [False, True])
-def test_eval_equals_the_graph(code, every_step, tmp_path):
-    model = network(code=code, every_step=every_step, threshold=0.1, activation="table")
+@pytest.mark.parametrize("kind", KINDS)
+def test_eval_equals_the_graph(kind, code, every_step, tmp_path):
+    model = network(kind=kind, code=code, every_step=every_step, threshold=0.1, activation="table")
     x = torch.randn(40, 6, 3)
     model.train()(x)
     model.eval()
@@ -79,9 +85,11 @@ def test_eval_equals_the_graph(code, every_step, tmp_path):
     )
 
 
-def test_training_sees_what_is_deployed():
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("activation", ["plan", "table"])
+def test_training_sees_what_is_deployed(kind, activation):
     """The float forward differs from the integers by roundings only."""
-    model = network(24, activation="table", threshold=0.1)
+    model = network(24, kind=kind, activation=activation, threshold=0.1)
     x = torch.randn(64, 6, 3)
     real = model.train()(x).detach()
     deployed = model.eval()(x).plain()
@@ -90,16 +98,18 @@ def test_training_sees_what_is_deployed():
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_gradients_reach_everything(code):
-    model = network(code=code, threshold=0.2).train()
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_reach_everything(kind, code):
+    model = network(kind=kind, code=code, threshold=0.2).train()
     model(torch.randn(8, 6, 3)).square().sum().backward()
     for name, parameter in model[1].named_parameters():
         assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_small_states_are_dropped_as_the_threshold_rises():
-    model, x = network(40, threshold=0.3), torch.randn(16, 6, 3)
+@pytest.mark.parametrize("kind", KINDS)
+def test_small_states_are_dropped_as_the_threshold_rises(kind):
+    model, x = network(40, kind=kind, threshold=0.3), torch.randn(16, 6, 3)
     layer = model[1]
     kept = []
     for share in (0.0, 0.5, 1.0):
