@@ -36,6 +36,8 @@ INSTEAD = {
     "BatchNorm2d": "hwgen.nn.Conv2d(..., batch_norm=True)",
     "ReLU6": "hwgen.nn.Activation",
     "Hardtanh": "hwgen.nn.Activation(signed=True)",
+    "LSTM": "hwgen.nn.LSTM, one direction of one layer each",
+    "GRU": "hwgen.nn.GRU, one direction of one layer each",
     "Sigmoid": "hwgen.nn.Sigmoid",
     "sigmoid": "hwgen.nn.Sigmoid",
     "Tanh": "hwgen.nn.Tanh",

@@ -142,8 +142,9 @@ def test_layout():
     assert to_graph_layout(x).shape == (1, 3, 4, 2)
     assert to_graph_layout(x)[0, 2, 3, 1] == x[0, 1, 2, 3]
     assert to_graph_layout(torch.zeros(5, 3)).shape == (5, 3)
+    assert to_graph_layout(torch.zeros(5, 7, 3)).shape == (5, 7, 3)
     with pytest.raises(InvalidInput, match="samples must be"):
-        to_graph_layout(np.zeros((2, 3, 4)))
+        to_graph_layout(np.zeros((2, 3, 4, 5, 6)))
 
 
 class Wrapped(nn.Module):
@@ -269,7 +270,7 @@ def test_scripted_modules_are_refused():
     [
         (q.Linear(3, 3), "model must begin with hwgen.nn.InputQuantizer, found Linear"),
         (nn.Linear(3, 3), "use hwgen.nn.Linear, or hwgen.quantize for a float model"),
-        (nn.LSTM(3, 3), "layer '0' (LSTM): is not supported"),
+        (nn.LSTM(3, 3), "layer '0' (LSTM): is not exact in integers; use hwgen.nn.LSTM"),
         (nn.Sequential(), "found no layer at all"),
     ],
 )
