@@ -64,13 +64,12 @@ def appearing(out: Path, model: str, force: bool) -> Iterator[Path]:
     partial = place.with_name(f"{stem}.partial-{unique}")
     old = place.with_name(f"{stem}.old-{unique}")
     made = [p for p in place.parents if not p.exists()]  # innermost first
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        partial.mkdir()
-    except OSError as error:
-        _remove_empty(made)
-        raise _not_writable(out, error) from None
-    try:
+    try:  # all of it: a signal may strike as soon as the folder is there
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            partial.mkdir()
+        except OSError as error:
+            raise _not_writable(out, error) from None
         yield partial
         check_destination(out, model, force)
         if place.exists():
@@ -86,7 +85,8 @@ def appearing(out: Path, model: str, force: bool) -> Iterator[Path]:
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
-                left.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    left.unlink()
         if not place.exists():
             _remove_empty(made)
 

@@ -89,6 +89,7 @@ def test_residual_network():
     assert isinstance(network.layer(pool.inputs[0]), Activation)
 
 
+@pytest.mark.slow
 def test_more_bits_are_closer():
     module = trained(Residual(), 3, 16, 16)
     snr = [quantize(module, batch(3, 16, 16), bits, bits)[1].snr_db for bits in (2, 4, 6, 8)]

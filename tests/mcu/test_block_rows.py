@@ -10,6 +10,7 @@ import pytest
 from hwgen.ir import Constant, GraphBuilder, Type
 from hwgen.mcu.emit import emit
 from hwgen.mcu.linear import packing
+from hwgen.mcu.ops.dense import block_channels
 from hwgen.mcu.registry import find_storage
 from hwgen.mcu.stages import Value
 from hwgen.mcu.storage import INT32
@@ -142,3 +143,10 @@ def test_a_wrong_byte_is_caught(tmp_path):
     wrong = (run_on_host(build, x) != graph.run(x)).any(axis=0)
     assert wrong[:4].any()
     assert not wrong[4:].any()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("inputs", [1, 3, 8])
+def test_a_row_of_less_than_a_byte_has_blocks(bits, inputs):
+    channels = block_channels(7, inputs, Packing(bits, bits in NESTED_BITS), find_target("gap8"))
+    assert channels in (4, 8)

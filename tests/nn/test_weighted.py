@@ -161,7 +161,8 @@ def test_accumulators_beyond_double_precision_are_refused():
         (lambda: q.Activation(1, signed=True), r"bits must be an integer in 2\.\.8"),
         (lambda: q.Activation(limit=-1.0), "limit must be positive and finite"),
         (lambda: q.InputQuantizer(17), r"bits must be an integer in 2\.\.16, not 17"),
-        (lambda: q.InputQuantizer(shape=(2, 3)), "shape must be"),
+        (lambda: q.InputQuantizer(shape=(2, 3, 4, 5)), "shape must be"),
+        (lambda: q.InputQuantizer(shape=(0, 3)), "shape must be"),
         (lambda: q.Tanh(1), r"bits must be an integer in 2\.\.8"),
     ],
 )

@@ -83,7 +83,7 @@ def block_channels(outputs: int, inputs: int, packed: Packing, target: Target) -
     A step loads a word a channel and the input's, and multiplies them. A team on tiles shares the
     blocks of one tile, of which half of L1 holds only so many; at least two must fit, or all.
     """
-    row = packed.row_bytes(inputs)
+    row = max(1, packed.row_bytes(inputs))  # of few narrow weights it is less
     room = max(1, target.l1_usable * 9 // 20 // row) if target.is_tiled else outputs
     cores = target.cores if target.is_tiled else 1
     beside = 2 * inputs + 12 * outputs + 256  # the input, padded perhaps, and what is a channel's
