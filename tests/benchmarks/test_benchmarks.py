@@ -87,6 +87,7 @@ def test_an_unknown_benchmark_is_refused(capsys):
     )
 
 
+@pytest.mark.slow
 def test_a_measurement_in_a_process_of_its_own():
     result = run_child("model_to_verilog", "hwgen", "4-bit", form="pipelined")
     assert result["differ"] == 0

@@ -38,7 +38,10 @@ def test_work_is_counted_as_everybody_does():
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", ["digits-mlp", "digits-cnn", "mnist-cnn", *ELEMENTWISE])
+@pytest.mark.parametrize(
+    "name",
+    ["digits-mlp", "digits-cnn", pytest.param("mnist-cnn", marks=pytest.mark.slow), *ELEMENTWISE],
+)
 def test_naive_c_computes_the_graph(name):
     figures = execute(Program(name, "rv32imc", code="naive"), "iss", load(name).x)
     assert figures.differ == 0

@@ -105,7 +105,8 @@ def test_two_at_once_leave_one_whole_build(graph_named, tmp_path):
 def test_signals_leave_no_half_build(graph_file, tmp_path, number):
     number = getattr(signal, number)
     program = (
-        "import sys, time, hwgen.mcu.emit; from hwgen.cli import main\n"
+        "import signal, sys, time, hwgen.mcu.emit; from hwgen.cli import main\n"
+        f"signal.signal({int(number)}, signal.SIG_DFL)\n"  # below nohup it would be ignored
         "hwgen.mcu.emit.emit = lambda *a, **k: time.sleep(60)\n"
         f"sys.argv = ['hwgen', 'compile', {str(graph_file)!r}, '-o', 'b', '--target', 'c']; main()"
     )

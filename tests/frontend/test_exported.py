@@ -172,6 +172,7 @@ def test_functions_and_methods():
     assert {"conv", "conv_2"} <= {step.layer for step in network.steps}
 
 
+@pytest.mark.slow
 def test_decomposed_programs():
     module = trained(Residual(), 3, 16, 16).eval()
     x = batch(3, 16, 16, count=50)
@@ -221,6 +222,7 @@ def test_result_is_a_network_to_save(tmp_path):
     assert graph.hash == network.lower().hash
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(st.integers(2, 8), st.integers(2, 8), st.sampled_from(["learned", "power_of_two"]))
 def test_exact_at_all_widths(weight_bits, activation_bits, scale):

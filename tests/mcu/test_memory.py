@@ -114,6 +114,7 @@ def compare_tiled(tmp_path: Path, seed: int, count: int) -> None:
         assert np.array_equal(y, graph.run(x)), str(graph)
 
 
+@pytest.mark.slow
 def test_random_tiles_give_equal_bits(tmp_path, monkeypatch):
     cut_anywhere(monkeypatch, 0)
     compare_tiled(tmp_path, 0, 20)

@@ -53,6 +53,7 @@ def small_image():
     return builder.build(builder.add(Argmax(), x, name="best"))
 
 
+@pytest.mark.slow
 def test_a_whole_network_against_yosys(tmp_path):
     graph = small_image()
     fixed = {"conv1": Schedule("folded", pe=2, simd=2), "fc": Schedule("spatial")}
