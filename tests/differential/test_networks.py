@@ -20,7 +20,7 @@ from tests.differential.naive import run_naive
 from tests.ops.harness import samples
 
 EACH = 25  # graphs of one part: parts run in parallel
-PARTS = 3
+PARTS = 2
 SLOW_PARTS = 80
 
 

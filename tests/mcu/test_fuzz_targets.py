@@ -92,7 +92,7 @@ def check_batch(seed: int, folder: Path, count: int, engine: str = "iss", stream
             assert np.array_equal(y, want), (where, build.folder)
 
 
-@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("streams", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_bits_are_the_same(streams, tmp_path):
     pytest.importorskip("ziglang")
     check_batch(0, tmp_path, 3, streams=streams)
