@@ -9,7 +9,6 @@ from .blocks import Blocks
 from .dsp.bit_kernels import counts
 from .function import Function
 from .stages import Value
-from .storage import INT32, CType
 from .target import Target
 from .weights import StoredWeights
 
@@ -87,33 +86,23 @@ def add_bits(
     The micro-kernels multiply with what an input is above its least value, and add up all bits of
     the weights as well; what is known of every sum joins the bias.
     """
-    name, e = function.stage.name, function.extent
     (x,) = function.stage.inputs
-    outputs, n = matrix.shape
     blocks = bit_rows(matrix, planes, channels)
-    symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), CType(8, False))
     counted = f"{planes} bit plane{'s' * (planes > 1)} of the input"
     function.notes.append(f"binary weights, 32 a word, in blocks of {channels}; {counted}")
     function.micro_kernel = f"hwgen_bits_p{planes}"
-    words = row_words(n, planes)
+    words = row_words(matrix.shape[1], planes)
     function.scratch_bytes = 4 * planes * words
     known = bias.array + x.type.lo * matrix.sum(axis=1) - (2**planes - 1) * (matrix < 0).sum(axis=1)
-    return Blocks(
-        function=function.micro_kernel,
-        channels=channels,
+    return Blocks.of(
+        function.micro_kernel,
+        function,
+        blocks,
+        known,
+        channels,
         steps=words,
         column_bytes=0,
         run_bytes=0,
         tail_bytes=0,
         is_direct=True,
-        gather="",
-        count=f"({e.channels} + {channels - 1}) / {channels}" if e.is_tile else len(blocks),
-        whole=f"{e.channels} / {channels}" if e.is_tile else outputs // channels,
-        has_tail=outputs % channels > 0,
-        result=function.stage.output.ctype,
-        finish=function.names.take(f"{function.name}_finish"),
-        constants="constants, " if e.is_tile else "",
-        bias=function.constant(f"{name}_bias", np.pad(known, (0, -outputs % channels)), INT32),
-        symbol=symbol,
-        block_bytes=blocks.shape[1] if e.is_tile else 0,
     )

@@ -75,6 +75,42 @@ class Blocks:
     block_bytes: int
     rebuild: Rebuild | None = None
 
+    @classmethod
+    def of(
+        cls, kernel: str, layer: Function, rows: np.ndarray, bias: np.ndarray, channels: int, **form
+    ) -> Blocks:
+        """Add weights and bias to a layer's function; ``form`` is what its arguments do not say.
+
+        Parameters
+        ----------
+        kernel
+            Name of the micro-kernel, without its shape.
+        rows
+            What is stored, shape (blocks, bytes of a block).
+        bias
+            Integers of shape (outputs,).
+        """
+        name, e, outputs = layer.stage.name, layer.extent, len(bias)
+        symbol = layer.add_weights(
+            f"{name}_weights", rows.astype(np.int64), CType(8, rows.dtype == np.int8)
+        )
+        gather = "" if form["is_direct"] else layer.names.take(f"{layer.name}_gather")
+        return cls(
+            function=kernel,
+            channels=channels,
+            gather=gather,
+            count=f"({e.channels} + {channels - 1}) / {channels}" if e.is_tile else len(rows),
+            whole=f"{e.channels} / {channels}" if e.is_tile else outputs // channels,
+            has_tail=outputs % channels > 0,
+            result=layer.stage.output.ctype,
+            finish=layer.names.take(f"{layer.name}_finish"),
+            constants="constants, " if e.is_tile else "",
+            bias=layer.constant(f"{name}_bias", np.pad(bias, (0, -outputs % channels)), INT32),
+            symbol=symbol,
+            block_bytes=rows.shape[1] if e.is_tile else 0,
+            **form,
+        )
+
     def at(self, b: str) -> Term:
         """The weights of block ``b`` of the extent."""
         if self.block_bytes:
@@ -112,16 +148,12 @@ def add_blocks(
     rebuild
         How int8 weights are stored in fewer bytes, for blocks of that many channels; or None.
     """
-    name = function.stage.name
     outputs, rows, length = runs.shape
     if rows > 1:  # a row of the window starts at a whole word
         runs = np.pad(runs, ((0, 0), (0, 0), (0, -length % 4)))
     matrix = runs.reshape(outputs, -1)
     blocks = rebuild.blocks if rebuild else packing.blocks(matrix, channels)
     steps = -(-matrix.shape[1] // packing.step)
-    ctype = CType(8, blocks.dtype == np.int8)
-    symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), ctype)
-    padded = np.pad(bias.array, (0, -outputs % channels))
     bits = packing.bits
     each = "" if bits == 8 else f", {8 // bits}{' channels' * packing.is_nested} a byte"
     kind = "powers of two" if packing.is_power else "weights"
@@ -129,26 +161,17 @@ def add_blocks(
         function.header = HEADER
     summary = f"{rebuild.summary}, rebuilt" if rebuild else f"{bits}-bit {kind}{each},"
     function.notes.append(f"{summary} in blocks of {channels} channels")
-    e = function.extent
-    count = f"({e.channels} + {channels - 1}) / {channels}" if e.is_tile else len(blocks)
     function.micro_kernel = f"hwgen_dot_{data_kind(function)}_{packing.kind}"
-    return Blocks(
-        function=function.micro_kernel,
-        channels=channels,
+    return Blocks.of(
+        function.micro_kernel,
+        function,
+        blocks,
+        bias.array,
+        channels,
         steps=steps,
         column_bytes=steps * packing.step,
         run_bytes=runs.shape[2],
         tail_bytes=(-length % 4) if bits == 1 else 0,
         is_direct=is_direct,
-        gather="" if is_direct else function.names.take(f"{function.name}_gather"),
-        count=count,
-        whole=f"{e.channels} / {channels}" if e.is_tile else outputs // channels,
-        has_tail=outputs % channels > 0,
-        result=function.stage.output.ctype,
-        finish=function.names.take(f"{function.name}_finish"),
-        constants="constants, " if e.is_tile else "",
-        bias=function.constant(f"{name}_bias", padded, INT32),
-        symbol=symbol,
-        block_bytes=blocks.shape[1] if e.is_tile else 0,
         rebuild=rebuild,
     )

@@ -5,6 +5,7 @@ Lists are for the micro-kernels of ``hwgen_gather.h``, bitmaps for that of ``hwg
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
@@ -14,7 +15,6 @@ from ..ir.constant import Constant
 from .blocks import Blocks, data_kind
 from .dsp.gather_kernels import GATHER_CHANNELS, STEP
 from .function import Function
-from .storage import INT32, CType
 from .target import Target
 from .weights import Kept, StoredWeights
 
@@ -166,7 +166,6 @@ def add_gather(
     is_direct
         Whether the data need not be gathered into columns.
     """
-    name, e = function.stage.name, function.extent
     outputs, rows, length = runs.shape
     # A row of the window starts at a whole word.
     padding = ((0, 0), (0, 0), (0, -length % 4 if rows > 1 else 0))
@@ -180,28 +179,20 @@ def add_gather(
     else:
         channels, blocks, steps = 1, bitmap_rows(matrix, mask), -(-mask.shape[1] // 16)
         function.header = "hwgen_bitmap.h"
-    symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), CType(8, False))
     count = int(kept.mask.sum())
     function.notes.append(
         f"{count} of {kept.mask.size} weights are kept, a {form} of them for {channels} channels"
     )
-    count = f"{e.channels} / {channels}" if e.is_tile else len(blocks)
-    return Blocks(
-        function=function.micro_kernel or f"hwgen_bitmap_{data_kind(function)}",
-        channels=channels,
+    made = Blocks.of(
+        function.micro_kernel or f"hwgen_bitmap_{data_kind(function)}",
+        function,
+        blocks,
+        bias.array,
+        channels,
         steps=steps,
         column_bytes=column_bytes,
         run_bytes=length + padding[2][1],
         tail_bytes=0,
         is_direct=is_direct,
-        gather="" if is_direct else function.names.take(f"{function.name}_gather"),
-        count=count,
-        whole=count,
-        has_tail=False,
-        result=function.stage.output.ctype,
-        finish=function.names.take(f"{function.name}_finish"),
-        constants="constants, " if e.is_tile else "",
-        bias=function.constant(f"{name}_bias", bias.array, INT32),
-        symbol=symbol,
-        block_bytes=blocks.shape[1] if e.is_tile else 0,
     )
+    return replace(made, count=made.whole)  # shares divide the channels

@@ -9,7 +9,6 @@ from .blocks import Blocks, data_kind
 from .dsp.pick_kernels import GROUP, PICK_CHANNELS, PICK_STEP
 from .function import Function
 from .gather import BLOCK_CYCLES, DENSE_CYCLES, gather_cycles
-from .storage import INT32, CType
 from .target import Target
 from .weights import Kept, StoredWeights
 
@@ -73,31 +72,20 @@ def pick_rows(matrix: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def add_picks(function: Function, matrix: np.ndarray, kept: Kept, bias: Constant) -> Blocks:
     """Add the kept weights of a layer and where they are."""
-    name, e = function.stage.name, function.extent
-    outputs, n = matrix.shape
     blocks = pick_rows(matrix, kept.mask)
-    symbol = function.add_weights(f"{name}_weights", blocks.astype(np.int64), CType(8, False))
     function.notes.append(
         f"{int(kept.mask.sum())} of {kept.mask.size} weights are kept, one in every {GROUP}"
     )
     function.micro_kernel = f"hwgen_pick_{data_kind(function)}"
-    channels = PICK_CHANNELS
-    return Blocks(
-        function=function.micro_kernel,
-        channels=channels,
-        steps=n // GROUP,
+    return Blocks.of(
+        function.micro_kernel,
+        function,
+        blocks,
+        bias.array,
+        PICK_CHANNELS,
+        steps=matrix.shape[1] // GROUP,
         column_bytes=0,
         run_bytes=0,
         tail_bytes=0,
         is_direct=True,
-        gather="",
-        count=f"({e.channels} + {channels - 1}) / {channels}" if e.is_tile else len(blocks),
-        whole=f"{e.channels} / {channels}" if e.is_tile else outputs // channels,
-        has_tail=outputs % channels > 0,
-        result=function.stage.output.ctype,
-        finish=function.names.take(f"{function.name}_finish"),
-        constants="constants, " if e.is_tile else "",
-        bias=function.constant(f"{name}_bias", np.pad(bias.array, (0, -outputs % channels)), INT32),
-        symbol=symbol,
-        block_bytes=blocks.shape[1] if e.is_tile else 0,
     )
