@@ -12,14 +12,12 @@ import torch
 from torch import nn
 
 from .. import nn as q
-from . import data
-from .training import accuracy, augment, fit
+from .mnist import SEED, moved, training_images
+from .training import accuracy, fit
 
 __all__ = ["PROMISE", "build_model", "train"]
 
 PROMISE = 0.988
-SEED = 1
-VALIDATION = 5000  # the last training images, to choose by; never trained on
 
 
 def build_model() -> nn.Module:
@@ -58,13 +56,8 @@ def train(progress=None, say=None, epochs: int = 20) -> nn.Module:
     epochs
         Passes over the data.
     """
-    images, labels = data.mnist("train")
-    x = torch.as_tensor(data.to_real(images[:-VALIDATION], "mnist"), dtype=torch.float32)[:, None]
-    y = torch.as_tensor(labels[:-VALIDATION])
-
-    def change(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        return augment(batch, generator, degrees=8, shift=1.5, zoom=0.08)
-
+    (x, y), (rest, rest_labels) = training_images()
+    x, rest = x[:, None], rest[:, None]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         model = fit(
@@ -74,12 +67,11 @@ def train(progress=None, say=None, epochs: int = 20) -> nn.Module:
             epochs=epochs,
             rate=5e-3,
             batch=128,
-            change=change,
+            change=moved(degrees=8, shift=1.5, zoom=0.08),
             seed=SEED,
             progress=progress,
         )
     if say is not None:
-        rest = torch.as_tensor(data.to_real(images[-VALIDATION:], "mnist"), dtype=torch.float32)
-        share = accuracy(model, rest[:, None], torch.as_tensor(labels[-VALIDATION:]))
+        share = accuracy(model, rest, rest_labels)
         say(f"validation images: {100 * share:.2f} % deployed")
     return model
