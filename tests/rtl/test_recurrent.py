@@ -1,4 +1,4 @@
-"""Recurrent cells: clocks of every step, skipped columns, gates, and mutations that must be seen."""
+"""Recurrent cells: clocks of every step, skipped columns, and mutations that must be seen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amaranth import Module, Signal, signed
+from amaranth import Signal
 from amaranth.sim import Simulator
 
 from hwgen.errors import Mismatch
@@ -27,7 +27,6 @@ from hwgen.rtl.emit import emit
 from hwgen.rtl.gru import GruLayer
 from hwgen.rtl.lib import gates
 from hwgen.rtl.lib import recurrent_layer as generator
-from hwgen.rtl.lib.column_weights import column_words, joint_lane
 from hwgen.rtl.lib.event_queue import EventQueue
 from hwgen.rtl.network import Network
 from hwgen.rtl.synthesis import synthesize
@@ -302,74 +301,6 @@ def test_a_large_recurrent_bias(rows) -> None:
     samples = sparse(np.random.default_rng(0), x, 4)
     assert np.abs(op.run(samples)).min() > 60
     run(one(op, x), Schedule("events", pe=6, simd=rows), samples)
-
-
-@pytest.mark.parametrize("activation", golden.ACTIVATIONS)
-def test_gates_of_all_inputs(activation) -> None:
-    m = Module()
-    z, is_tanh = Signal(signed(golden.WIDTH)), Signal()
-    found = [Signal(signed(gates.GATE_BITS), name=f"found{k}") for k in range(3)]
-    m.d.comb += [
-        found[0].eq(gates.sigmoid(m, z, activation, "s")),
-        found[1].eq(gates.tanh(m, z, activation, "t")),
-        found[2].eq(gates.gate(m, z, activation, is_tanh, "g")),
-    ]
-    values = np.arange(-2048, 2048)
-    rows = []
-
-    async def bench(ctx) -> None:
-        for value in values.tolist():
-            ctx.set(z, value)
-            ctx.set(is_tanh, value % 2)
-            await ctx.delay(1e-9)
-            rows.append([ctx.get(signal) for signal in found])
-
-    simulation = Simulator(m)
-    simulation.add_testbench(bench)
-    simulation.run()
-    sigmoid, tanh = golden.sigmoid(values, activation), golden.tanh(values, activation)
-    assert np.array_equal(np.array(rows)[:, 0], sigmoid)
-    assert np.array_equal(np.array(rows)[:, 1], tanh)
-    assert np.array_equal(np.array(rows)[:, 2], np.where(values % 2, tanh, sigmoid))
-
-
-@pytest.mark.parametrize(
-    ("kinds", "bits"),
-    [
-        (("binary", "binary"), 1),
-        (("binary", "ternary"), 2),
-        (("ternary", "power_of_two"), None),
-        (("power_of_two", "uniform"), None),
-        (("basis", "lfsr_masked"), None),
-        (("structured_sparse", "binary"), None),
-    ],
-)
-def test_codes_share_a_lane(kinds, bits) -> None:
-    """Every word holds the decoded weights, whatever their codes were."""
-    rng = np.random.default_rng(3)
-    codes = [ops.draw_weights(rng, (12, 4), kind) for kind in kinds]
-    lane = joint_lane(codes)
-    assert bits in (None, lane.bits)
-    for code in codes:
-        fields = column_words(code.decode(), 8, lane)
-        assert fields.shape == (4 * 2, 8) and fields.max() < 1 << lane.bits
-        m = Module()
-        field, value = Signal(lane.bits), Signal(signed(8))
-        product = Signal(signed(24))
-        m.d.comb += product.eq(lane.product(value, field))
-        found = []
-
-        async def bench(ctx, field=field, product=product, value=value, words=fields, got=found):
-            ctx.set(value, -77)
-            for word in words.reshape(4, 16)[:, :12].reshape(-1).tolist():
-                ctx.set(field, word)
-                await ctx.delay(1e-9)
-                got.append(ctx.get(product))
-
-        simulation = Simulator(m)
-        simulation.add_testbench(bench)
-        simulation.run()
-        assert np.array_equal(np.reshape(found, (4, 12)).T, -77 * code.decode())
 
 
 class LateQueue(EventQueue):
