@@ -42,19 +42,31 @@ def over_sequences(seed: int, every_step: bool = False, layers: int = 2) -> Grap
     return builder.build(value)
 
 
+def samples(graph: Graph, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-8, 8, (3, *graph.input_type.shape))
+
+
 @settings(max_examples=30)
 @given(
     st.integers(0, 2**32), st.booleans(), st.integers(1, 3), st.sampled_from([1, 2, 3, 4, 6, 12])
 )
 def test_calls_in_a_row_are_the_whole_sequence(seed, every_step, layers, steps):
     graph = over_sequences(seed, every_step, layers)
-    x = np.random.default_rng(seed).integers(-8, 8, (3, *graph.input_type.shape))
+    x = samples(graph, seed)
     streamed = streaming(graph, steps)
     assert streamed.input_type.shape[0] == steps
     check_streaming(graph, streamed, x)
     calls = streamed.run(x[0].reshape(-1, steps, x.shape[-1]))
     last = calls.reshape(graph.run(x[:1])[0].shape) if every_step else calls[-1]
     assert np.array_equal(last, graph.run(x[:1])[0])
+
+
+def test_a_long_stream_is_not_cut_into_parts(monkeypatch):
+    """`Graph.run` works through other batches in parts, each of which would begin a sequence."""
+    monkeypatch.setattr("hwgen.ir.graph._CACHED_ELEMENTS", 1)
+    monkeypatch.setattr("hwgen.ir.graph._FEWEST_ROWS", 1)
+    graph = over_sequences(3)
+    check_streaming(graph, streaming(graph, 2), samples(graph))
 
 
 def test_state_that_does_not_go_on_is_noticed():
@@ -66,7 +78,7 @@ def test_state_that_does_not_go_on_is_noticed():
             else None
         )
     )
-    x = np.random.default_rng(0).integers(-8, 8, (3, *graph.input_type.shape))
+    x = samples(graph)
     with pytest.raises(Mismatch, match="sequence 0 does not end as it does when taken whole"):
         check_streaming(graph, forgetful, x)
 
