@@ -21,6 +21,8 @@ STATE_STEP = 2.0**-7  # real value of one step of h
 FRACTION = 8  # bits of a pre-activation behind the binary point
 DEFAULT_GAIN_BITS = 11
 MAX_SHIFT = 15
+USUAL_INPUT = 255  # largest magnitude of an input of 8 bits
+HALF_RANGE = 1 << 30
 
 
 class State(NamedTuple):
@@ -205,7 +207,7 @@ class Recurrent(Layer):
 
     @torch.no_grad()
     def deployed(self, input_scale) -> dict[str, object]:
-        """The attributes of the op ``lstm`` behind an input of scale ``input_scale``.
+        """The attributes of the layer's op behind an input of scale ``input_scale``.
 
         Raises
         ------
@@ -222,10 +224,10 @@ class Recurrent(Layer):
         for name, value in self.state_dict().items():
             if not torch.isfinite(value).all():
                 raise InvalidInput(f"{name} must be finite, found NaN or infinity")
-        codes, gains = {}, {}
-        for name, quantizer, real, size in (
-            ("input", self._input, float(input_scale), self.input_size),
-            ("hidden", self._hidden, STATE_STEP, self.hidden_size),
+        codes, gains, reach = {}, {}, {}
+        for name, quantizer, real, size, largest in (
+            ("input", self._input, float(input_scale), self.input_size, USUAL_INPUT),
+            ("hidden", self._hidden, STATE_STEP, self.hidden_size, 1 / STATE_STEP),
         ):
             weight = getattr(self, f"weight_{name}").double().cpu()
             signs = np.ones(len(weight), dtype=np.int64)
@@ -236,7 +238,8 @@ class Recurrent(Layer):
             codes[name] = quantizer.code(ints, signs)
             gain = getattr(self, f"gain_{name}").double().cpu().numpy()
             gains[f"gain_{name}"] = gain * float(step) * real / math.sqrt(size) * 2**FRACTION
-        shift, whole = self._gains(gains)
+            reach[f"gain_{name}"] = np.abs(ints).sum(axis=1) * largest
+        shift, whole = self._gains(gains, reach)
         bias = self.bias.double().cpu().numpy() * 2 ** (FRACTION + shift)
         return {
             "input_weights": codes["input"],
@@ -251,14 +254,21 @@ class Recurrent(Layer):
             **self.own_constants(2.0 ** (FRACTION + shift)),
         }
 
-    def _gains(self, gains: dict[str, np.ndarray]) -> tuple[int, dict[str, np.ndarray]]:
-        """The shift, and the gains as integers at that shift."""
+    def _gains(
+        self, gains: dict[str, np.ndarray], reach: dict[str, np.ndarray]
+    ) -> tuple[int, dict[str, np.ndarray]]:
+        """The shift, and the gains as integers at that shift.
+
+        ``reach`` is the largest magnitude of the sums that they multiply. Where the layer chooses the
+        shift, products take half of the range of 32 bits at most.
+        """
         most = (1 << (self.gain_bits - 1)) - 1
         shifts = range(MAX_SHIFT, -1, -1) if self.shift is None else (self.shift,)
         for shift in shifts:
             whole = {name: np.rint(g * 2**shift).astype(np.int64) for name, g in gains.items()}
             wrong = [(n, int(r)) for n, g in whole.items() for r in np.flatnonzero(abs(g) > most)]
-            if not wrong:
+            total = sum(np.abs(whole[name]) * reach[name] for name in whole).max()
+            if not wrong and (total < HALF_RANGE or shift == shifts[-1]):
                 return shift, whole
         name, row = wrong[0]
         raise InvalidInput(
@@ -330,11 +340,15 @@ _VARIANTS = {
     "num_layers": "several layers at once; stack LSTM(every_step=True) and LSTM",
     "bidirectional": "both directions at once; run two layers, one over the reversed sequence",
     "batch_first": "other orders than (batch, steps, features)",
+    "batch_norm": "batch norm in a cell, whose statistics differ from step to step; gains replace it",
+    "norm": "other normalization than gains",
     "peepholes": "peepholes",
 }
 
 
 def _refuse_variants(options: dict[str, object]) -> None:
+    if options.get("batch_first") is True:  # as it is
+        del options["batch_first"]
     for name, what in _VARIANTS.items():
         if name in options:
             raise Unsupported(f"{name} is not supported: no {what}")

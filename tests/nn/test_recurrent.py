@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from hwgen import nn as q
-from hwgen.errors import InvalidInput, Unsupported
+from hwgen.errors import HwgenError, InvalidInput, Unsupported
 from hwgen.frontend import checkpoint
 from hwgen.frontend.module import lower
 from hwgen.nn import gates, integers
@@ -134,6 +134,8 @@ def test_settled_weights_are_deployed_alike():
     [
         ({"proj_size": 3}, Unsupported, "proj_size is not supported: no projections"),
         ({"bidirectional": True}, Unsupported, "bidirectional is not supported"),
+        ({"batch_norm": True}, Unsupported, "no batch norm in a cell, whose statistics differ"),
+        ({"batch_first": False}, Unsupported, "batch_first is not supported: no other orders"),
         ({"threshold": 2}, InvalidInput, r"threshold must lie in 0..1, not 2"),
         ({"activation": "relu"}, InvalidInput, "activation must be 'plan' or 'table', not 'relu'"),
         ({"shift": 16}, InvalidInput, r"shift must be an integer in 0..15, not 16"),
@@ -166,6 +168,26 @@ def test_gains_that_do_not_fit_are_named_by_row():
         model[1].gain_hidden[5] = math.nan
     with pytest.raises(InvalidInput, match=r"layer '1' \(LSTM\): gain_hidden must be finite"):
         lower(model, torch.zeros(1, 6, 3))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wide_cells_keep_their_sums_in_32_bits(kind):
+    """The layer takes a smaller shift where finer gains would not leave room for the sums."""
+    model = nn.Sequential(
+        q.InputQuantizer(8, scale=1 / 128, shape=(2, 3)), kind(3, 600, code="uniform", bits=8)
+    )
+    model.train()(torch.randn(4, 2, 3))
+    with torch.no_grad():
+        model[1].gain_hidden *= 16
+    finest = lower(model.eval(), torch.zeros(1, 2, 3)).nodes[1].op.shift
+    assert finest < 15
+    model[1].shift = 15
+    with pytest.raises(HwgenError, match=r"gains times products must stay below 2\^31"):
+        lower(model, torch.zeros(1, 2, 3))
+
+
+def test_the_order_that_is_taken_may_be_said():
+    assert q.LSTM(3, 4, batch_first=True).config() == q.LSTM(3, 4).config()
 
 
 def test_only_sequences_are_taken():
