@@ -10,7 +10,7 @@ import numpy as np
 from ..ir.types import Int
 from ..ops.gru import CELL_FRACTION
 from ..ops.lib import gates
-from ..ops.lib.recurrent import STATE_BITS
+from ..ops.lib.recurrent import STATE_BITS, Recurrent
 from .dsp.column_kernels import COLUMN_KERNELS, ColumnKernel
 from .dsp.micro_assembly import REGISTERS
 from .storage import CType, storage
@@ -35,6 +35,9 @@ ROWS = 16
 
 MOST_COLUMNS = 2048
 """Columns that micro-kernels can add up: sums of bytes stay below 2^27."""
+
+_PARTS = 3
+"""Bytes that a change of a byte takes at most."""
 
 _BYTE = CType(8, False)
 _LANES = {
@@ -67,25 +70,30 @@ class Columns:
         Type of the data.
     count
         Columns.
+    least
+        Least change of an element that is added up; 0 where elements themselves are.
     """
 
     kernel: ColumnKernel | None
     ctype: CType
     data: CType
     count: int
+    least: int = 0
 
     @classmethod
-    def of(cls, matrix: np.ndarray, data: CType) -> Columns:
+    def of(cls, matrix: np.ndarray, data: CType, least: int = 0) -> Columns:
         """The form of a matrix (rows, columns): the narrowest weights that hold it."""
         count = matrix.shape[1]
         low, high = int(matrix.min()), int(matrix.max())
-        if data.bits > 8 or count > MOST_COLUMNS or low < -128 or high > 127:
-            return cls(None, storage(Int.fit(min(low, -1), high)), data, count)
+        most = MOST_COLUMNS // (_PARTS if least else 1)
+        if data.bits > 8 or count > most or low < -128 or high > 127:
+            return cls(None, storage(Int.fit(min(low, -1), high)), data, count, least)
+        is_unsigned = not data.signed and not least
         bits = 1 if np.all(np.abs(matrix) == 1) else 2 if -1 <= low <= high <= 1 else 8
         if bits == 8 and -7 <= low <= high <= 7:
             bits = 4
-        (kernel,) = (k for k in COLUMN_KERNELS if (k.bits, k.unsigned) == (bits, not data.signed))
-        return cls(kernel, _BYTE, data, count)
+        (kernel,) = (k for k in COLUMN_KERNELS if (k.bits, k.unsigned) == (bits, is_unsigned))
+        return cls(kernel, _BYTE, data, count, least)
 
     @property
     def list_type(self) -> str:
@@ -95,7 +103,9 @@ class Columns:
     @property
     def list_bytes(self) -> int:
         """Of as many as there are."""
-        return -(-self.count // 4) * 20 if self.kernel else 8 * self.count
+        if self.kernel is None:
+            return 8 * self.count
+        return -(-self.count * (_PARTS if self.least else 1) // 4) * 20
 
     @property
     def rows(self) -> int:
@@ -112,14 +122,15 @@ class Columns:
         bits = self.kernel.bits if self.kernel else self.ctype.bits
         return f"{bits}-bit weights"
 
-    def find(self, name: str, x: str) -> str:
-        """The call that lists the columns for ``x``."""
+    def find(self, name: str, x: str, seen: str) -> str:
+        """The call that lists the columns for ``x``, or for what differs from ``seen``."""
+        what = "_wide" * (self.kernel is None) + "_changes" * (self.least > 0)
+        arguments = [name, x, *([seen] if self.least else []), str(self.count)]
         if self.kernel:
-            return (
-                f"hwgen_list_{_kind(self.data)}({name}, {x}, {self.count}, "
-                f"{self.kernel.column_bytes})"
-            )
-        return f"hwgen_list_wide_{_kind(self.data)}({name}, {x}, {self.count})"
+            arguments.append(str(self.kernel.column_bytes))
+        if self.least:
+            arguments.append(str(self.least))
+        return f"hwgen_list{what}_{_kind(self.data)}({', '.join(arguments)})"
 
     def sums(self, into: str, weights: str, name: str, count: str, rows: int) -> list[str]:
         """The calls that compute the sums of a block of so many rows."""
@@ -193,10 +204,10 @@ def column_blocks(rows: np.ndarray, units: int, fours: int = 1) -> np.ndarray:
     return np.moveaxis(padded, 0, 1).reshape(-1, fours * gates_ * UNITS, *rest)
 
 
-def render_recurrent(used: Collection[ColumnKernel], cells: Collection[str]) -> str:
-    """The text of ``hwgen_recurrent.h`` with the given micro-kernels.
+def render_recurrent(used: Collection[ColumnKernel], cells: Sequence[Recurrent]) -> str:
+    """The text of ``hwgen_recurrent.h`` with the given micro-kernels, for the given cells.
 
-    ``cells`` are names of ops; of each it holds ``kernels/<op>.h.j2``.
+    Of each kind of them it holds ``kernels/<op>.h.j2``.
     """
     half = gates.ONE // 2
     ends = [start for start, _, _ in gates.SEGMENTS[1:]] + [gates.LIMIT]
@@ -212,7 +223,8 @@ def render_recurrent(used: Collection[ColumnKernel], cells: Collection[str]) -> 
         half=half,
         lines=plan_lines(),
         lanes=_LANES,
-        cells=sorted(cells),
+        cells=sorted({op.name for op in cells}),
+        by_changes=any(op.by_changes for op in cells),
         activations=gates.ACTIVATIONS,
         together=UNITS,
         fraction=gates.FRACTION,

@@ -79,7 +79,7 @@ def write_runtime(
             text = _micro_kernels(name, {function.micro_kernel for function in functions})
         elif name == RECURRENT:
             kernels = {k for function in functions for k in function.held}
-            cells = {f.stage.kernel.op.name for f in functions if f.header == RECURRENT}
+            cells = [f.stage.kernel.op for f in functions if f.header == RECURRENT]
             text = render_recurrent(kernels, cells)
         elif name == POOL:
             text = TEMPLATES.get_template("pool.h.j2").render()

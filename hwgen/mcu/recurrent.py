@@ -7,13 +7,13 @@ import numpy as np
 from ..ir.code import WeightCode
 from ..ir.constant import Constant
 from ..ops.lib import gates
-from ..ops.lib.recurrent import product_intervals
+from ..ops.lib.recurrent import Recurrent, product_intervals
 from .columns import UNITS, Columns, column_blocks, fours_a_block
 from .function import Function
 from .stages import Stage
 from .storage import INT32, CType
 
-__all__ = ["by_fours", "recurrent_values"]
+__all__ = ["recurrent_values", "row_constants"]
 
 INT8, INT16 = CType(8, True), CType(16, True)
 
@@ -29,7 +29,8 @@ def recurrent_values(stage: Stage, function: Function) -> dict[str, object]:
         _bounded(op.recurrent_weights, op.recurrent_gain, INT8),
         _bounded(op.input_weights, op.input_gain, x.ctype),
     ]
-    of_h, of_x = Columns.of(matrices[0], INT8), Columns.of(matrices[1], x.ctype)
+    of_h = Columns.of(matrices[0], INT8, op.state_delta)
+    of_x = Columns.of(matrices[1], x.ctype, op.input_delta)
     cores = function.target.cores if function.extent.is_team else 1
     fours = fours_a_block(op.gates, units, (of_h, of_x), cores)
     together = UNITS * fours
@@ -54,6 +55,13 @@ def recurrent_values(stage: Stage, function: Function) -> dict[str, object]:
     if function.extent.is_team:
         lists["counts"] = place.add(2 * INT32.bytes, str(INT32))
     states = {"h": (INT8, padded), "c": (INT16, padded)}
+    if op.by_changes:
+        states |= {
+            "seen_h": (INT8, units),
+            "seen_x": (x.ctype, features),
+            "sum_h": (INT32, count * rows),
+            "sum_x": (INT32, count * rows),
+        }
     is_far = op.stateful and function.extent.is_tile  # beyond fast memory, which gets a copy
     for state, (ctype, size) in states.items():
         if op.stateful:
@@ -61,9 +69,11 @@ def recurrent_values(stage: Stage, function: Function) -> dict[str, object]:
         if is_far or not op.stateful:
             lists[state] = place.add(size * ctype.bytes, str(ctype))
     function.scratch_bytes = place.size
-    bias = function.constant(f"{name}_bias", by_fours(op.bias.array, units, fours), INT32)
-    gains = np.stack([op.recurrent_gain.array, op.input_gain.array], axis=1)
-    gains = function.words(f"{name}_gains", by_fours(gains, units, fours), INT16)
+    bias = function.constant(f"{name}_bias", row_constants(op, op.bias, fours), INT32)
+    gains = np.stack(
+        [row_constants(op, gain, fours) for gain in (op.recurrent_gain, op.input_gain)], axis=2
+    )
+    gains = function.words(f"{name}_gains", gains.reshape(len(gains), -1), INT16)
     weights = [
         function.words(
             f"{name}_{which}_weights",
@@ -87,10 +97,13 @@ def recurrent_values(stage: Stage, function: Function) -> dict[str, object]:
         "together": UNITS,
         "fours_a_block": fours,
         "count": count,
+        "rows": rows,
+        "of_step": f"{count * fours} * k + " if op.varies else "",
+        "states": states,
         "sums": max(of_h.padded(rows), of_x.padded(rows)),
         "lists": lists,
-        "find_h": of_h.find("from_h", "h"),
-        "find_x": of_x.find("from_x", f"x + k * {features}"),
+        "find_h": of_h.find("from_h", "h", "seen_h"),
+        "find_x": of_x.find("from_x", f"x + k * {features}", "seen_x"),
         "recurrent_sums": of_h.sums("a", f"{weights[0]}[block]", "from_h", "count_h", rows),
         "input_sums": of_x.sums("b", f"{weights[1]}[block]", "from_x", "count_x", rows),
         "gate": "hwgen_gate_s16" if narrow else "hwgen_gate",
@@ -101,9 +114,13 @@ def recurrent_values(stage: Stage, function: Function) -> dict[str, object]:
     }
 
 
-def by_fours(rows: np.ndarray, units: int, fours: int) -> np.ndarray:
-    """Constants of gate rows as :func:`column_blocks` orders them, UNITS units a row."""
-    blocks = column_blocks(rows, units, fours)
+def row_constants(op: Recurrent, constant: Constant, fours: int) -> np.ndarray:
+    """Constants of gate rows as :func:`column_blocks` orders them, UNITS units a row.
+
+    Those of every step, one after the other, where steps differ.
+    """
+    steps = [column_blocks(rows, op.units, fours) for rows in np.atleast_2d(constant.array)]
+    blocks = np.concatenate(steps)
     return blocks.reshape(len(blocks) * fours, -1)
 
 

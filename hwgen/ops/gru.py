@@ -11,7 +11,7 @@ from ..ir.constant import Constant
 from ..ir.op import register
 from ..ir.types import Type
 from .lib.gates import FRACTION, ONE, WIDTH, narrow, saturate, sigmoid, tanh
-from .lib.recurrent import STATE_BITS, Recurrent, State, sum_reach
+from .lib.recurrent import STATE_BITS, Recurrent, State, sum_reach, verify_shape
 
 __all__ = ["CELL_FRACTION", "Gru"]
 
@@ -41,22 +41,21 @@ class Gru(Recurrent):
     Attributes
     ----------
     recurrent_bias
-        Shape (n,): of the recurrent part of gate n, at most 32 bits.
+        Shape (n,), or (steps, n): of the recurrent part of gate n, at most 32 bits.
     """
 
     gates = 3
     unit_products = 3
+    of_step = (*Recurrent.of_step, "recurrent_bias")
 
     recurrent_bias: Constant = field(kw_only=True)
 
     def verify(self, x: Type) -> None:
         Recurrent.verify(self, x)
-        if self.recurrent_bias.shape != (self.units,):
-            raise RuleViolation(
-                f"recurrent_bias must have one value a unit ({self.units}), found shape "
-                f"{self.recurrent_bias.shape}"
-            )
-        reach = sum_reach(self, x)[2 * self.units :] + np.abs(self.recurrent_bias.array)
+        steps = (x.shape[0],) if self.varies else ()
+        verify_shape("recurrent_bias", self.recurrent_bias, steps, "a unit", self.units)
+        largest = np.abs(self.recurrent_bias.array).reshape(-1, self.units).max(axis=0)
+        reach = sum_reach(self, x)[2 * self.units :] + largest
         wrong = np.flatnonzero(reach >= 1 << 31)
         if len(wrong):
             raise RuleViolation(

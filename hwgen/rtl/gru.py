@@ -21,10 +21,10 @@ class GruLayer(RecurrentLayer):
     units = GruElementwise
 
     def row_constants(self):
-        bias = self._op.recurrent_bias.array
+        bias = np.atleast_2d(self._op.recurrent_bias.array)
         # Where rows come one by one, the recurrent part of one that is apart takes the sum's way.
         found = super().row_constants()
-        apart = sum_reach(self._op, self._type)[2 * self._op.units :] + np.abs(bias)
+        apart = sum_reach(self._op, self._type)[2 * self._op.units :] + np.abs(bias).max(axis=0)
         return replace(found, recurrent_bias=bias, reach=max(found.reach, int(apart.max())))
 
 

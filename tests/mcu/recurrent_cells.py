@@ -16,6 +16,7 @@ from hwgen.ops.gru import Gru
 from hwgen.ops.lib.recurrent import Recurrent
 from hwgen.ops.lstm import Lstm
 from tests.ops.draw import draw_weights
+from tests.ops.recurrent_cells import varied
 
 KINDS = (Gru, Lstm)
 CODES = (
@@ -83,6 +84,13 @@ def draw(rng: np.random.Generator, code: str, kind: type[Recurrent]) -> Graph:
             every_step=bool(rng.integers(2)),
             stateful=bool(rng.integers(2)),
         )
+        by = rng.integers(4)
+        if by == 0:
+            span = max(x.hi, 0) - min(x.lo, 0)
+            deltas = ((1, 1), (40, 1 + span // 4), (255, span))[rng.integers(3)]
+            op = replace(op, state_delta=deltas[0], input_delta=deltas[1])
+        elif by == 1:
+            op = varied(replace(op, stateful=False), x.shape[0])
         try:
             return alone(op, x)
         except RuleViolation as error:  # gains times products beyond 32 bits

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
 
+from hwgen.errors import RuleViolation
 from hwgen.ir import Constant, Type
 from hwgen.ir.code import WeightCode
 from hwgen.ops.codes.binary import Binary
@@ -19,7 +21,16 @@ from hwgen.ops.lib.recurrent import Recurrent
 from tests.ops import draw as d
 from tests.ops.harness import Case, OpTests
 
-__all__ = ["RecurrentTests", "cases", "cell", "clipped", "corner", "layer_options", "sigmoid"]
+__all__ = [
+    "RecurrentTests",
+    "cases",
+    "cell",
+    "clipped",
+    "corner",
+    "layer_options",
+    "sigmoid",
+    "varied",
+]
 
 
 def gains(rng: np.random.Generator, weights: WeightCode, largest: int, part: float) -> Constant:
@@ -54,6 +65,27 @@ def cell(
     return kind(input_weights, recurrent_weights, *constants, shift, **options)
 
 
+def varied(op: Recurrent, steps: int, seed: int = 0) -> Recurrent:
+    """The cell with its constants in another order of rows in every step."""
+    rng = np.random.default_rng(seed)
+    return replace(
+        op,
+        **{
+            name: Constant(
+                np.stack([rng.permutation(getattr(op, name).array) for _ in range(steps)])
+            )
+            for name in op.of_step
+        },
+    )
+
+
+def at_step(op: Recurrent, t: int) -> Recurrent:
+    """The cell with the constants of a step for all."""
+    if op.bias.array.ndim == 1:
+        return op
+    return replace(op, **{name: Constant(getattr(op, name).array[t]) for name in op.of_step})
+
+
 @st.composite
 def cases(draw, kind: type[Recurrent]) -> Case:
     n, features, steps = (draw(st.integers(1, most)) for most in (9, 6, 8))
@@ -73,6 +105,20 @@ def cases(draw, kind: type[Recurrent]) -> Case:
         every_step=draw(st.booleans()),
         stateful=draw(st.booleans()),
     )
+    by = draw(st.sampled_from(["elements", "elements", "changes", "steps"]))
+    if by == "changes":
+        span = max(x.hi, 0) - min(x.lo, 0)
+        deltas = draw(st.sampled_from([(1, 1), (20, 1), (1, 1 + span // 4), (255, span)]))
+        op = replace(op, state_delta=deltas[0], input_delta=max(1, min(deltas[1], span)))
+        if span == 0:
+            op = replace(op, state_delta=0, input_delta=0)
+    elif by == "steps":
+        try:
+            changed = varied(replace(op, stateful=False), steps)
+            changed.verify(x)
+            op = changed
+        except RuleViolation:  # gains of other rows are too large for a row
+            pass
     return Case(op, x)
 
 
@@ -111,6 +157,34 @@ def corners(kind: type[Recurrent]) -> tuple[Case, ...]:
         corner(kind, 1, Type.of((1, 1), -1, 1), "binary", threshold=128, stateful=True, part=1.0),
         # No input is 0; two codes that have only uniform weights in common.
         corner(kind, 4, Type.of((2, 5), 3, 9), "mixed", threshold=2, shift=0, every_step=True),
+        # The largest changes there are, of states that saturate; the sums stay for the next sample.
+        corner(
+            kind,
+            3,
+            Type.of((6, 3), -128, 127),
+            "uniform",
+            part=1.0,
+            every_step=True,
+            stateful=True,
+            state_delta=1,
+            input_delta=100,
+        ),
+        # Constants a step, and sums that begin anew in every sequence.
+        Case(
+            varied(
+                corner(
+                    kind,
+                    6,
+                    Type.of((5, 3), 0, 255),
+                    "ternary",
+                    every_step=True,
+                    state_delta=9,
+                    input_delta=40,
+                ).op,
+                5,
+            ),
+            Type.of((5, 3), 0, 255),
+        ),
     )
 
 
@@ -162,24 +236,31 @@ class RecurrentTests(OpTests):
         return self.naive_batch(op, [x])[0]
 
     def sequence(self, op, x, state):
-        """h of every step, and the state behind them."""
+        """h of every step, and the state behind them: h, c, and what products saw of h and x."""
         n = op.units
         input_weights = op.input_weights.decode().tolist()
         recurrent_weights = op.recurrent_weights.decode().tolist()
-        h, c = state or ([0] * n, [0] * n)
+        h, c, seen_h, seen_x = state or ([0] * n, [0] * n, [0] * n, [0] * len(x[0]))
         found = []
-        for element in x:
+        for t, element in enumerate(x):
+            cell = at_step(op, t)
+            seen_h = self.seen(seen_h, h, op.state_delta)
+            seen_x = self.seen(seen_x, element, op.input_delta)
             a, b = [], []
             for r in range(len(input_weights)):
-                product = sum(w * v for w, v in zip(recurrent_weights[r], h, strict=True))
-                a.append(product * int(op.recurrent_gain.array[r]))
-                product = sum(w * v for w, v in zip(input_weights[r], element, strict=True))
-                b.append(product * int(op.input_gain.array[r]) + int(op.bias.array[r]))
-            new = [self.unit(op, u, a, b, c[u]) for u in range(n)]
+                product = sum(w * v for w, v in zip(recurrent_weights[r], seen_h, strict=True))
+                a.append(product * int(cell.recurrent_gain.array[r]))
+                product = sum(w * v for w, v in zip(input_weights[r], seen_x, strict=True))
+                b.append(product * int(cell.input_gain.array[r]) + int(cell.bias.array[r]))
+            new = [self.unit(cell, u, a, b, c[u]) for u in range(n)]
             h = [0 if abs(value) < op.threshold else value for value, _ in new]
             c = [value for _, value in new]
             found.append(h)
-        return found, (h, c)
+        return found, (h, c, seen_h, seen_x)
+
+    def seen(self, before, now, delta):
+        """Elements that have changed by ``delta`` or more; of others what was seen of them."""
+        return [b if abs(v - b) < delta else v for b, v in zip(before, now, strict=True)]
 
 
 def layer_options(rng: np.random.Generator) -> dict[str, object]:

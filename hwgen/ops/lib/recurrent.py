@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -49,7 +50,12 @@ class Recurrent(Op):
     follows is the cell's own ``finish``. h is Q1.7, 8 bits, and 0 before the first step, as is c.
     States with ``|h| < threshold`` become 0: skipping them is due to Ardakani, Ji and Gross,
     "Learning to Skip Ineffectual Recurrent Computations in LSTMs", 2019. Gain and bias a gate row are
-    what is left of weight normalization (Salimans and Kingma, 2016).
+    what is left of weight normalization (Salimans and Kingma, 2016), or, with values of their own for
+    every step, of batch norm a step (Cooijmans et al., "Recurrent Batch Normalization", 2017).
+
+    With ``state_delta`` and ``input_delta`` products see an element as it was when it last changed by so
+    much or more, and zero before: the delta rule of Neil et al., "Delta Networks for Optimized
+    Recurrent Network Computation", 2017. With 1 they see every change, so that no bit differs.
 
     Attributes
     ----------
@@ -58,7 +64,7 @@ class Recurrent(Op):
     input_weights, recurrent_weights
         Codes that decode to (gates n, features) and (gates n, n).
     input_gain, recurrent_gain, bias
-        Shape (gates n,); gains of at most 16 bits.
+        Shape (gates n,), or (steps, gates n) where steps differ; gains of at most 16 bits.
     shift
         Fractional bits of gains and bias beyond those of a pre-activation, 0..15.
     activation
@@ -70,11 +76,16 @@ class Recurrent(Op):
     stateful
         Whether the state goes on from one sample to the next: samples are then parts of one
         sequence.
+    state_delta, input_delta
+        Least change of an element of h, and of the input, that products get to see; 0 in both
+        where they see the elements themselves.
     """
 
     gates: ClassVar[int]
     unit_products: ClassVar[int]
     """Products of a unit behind its gates."""
+    of_step: ClassVar[tuple[str, ...]] = ("input_gain", "recurrent_gain", "bias")
+    """Constants that may differ from step to step, all of them or none."""
 
     input_weights: WeightCode
     recurrent_weights: WeightCode
@@ -86,6 +97,8 @@ class Recurrent(Op):
     threshold: int = 0
     every_step: bool = False
     stateful: bool = False
+    state_delta: int = 0
+    input_delta: int = 0
 
     @property
     def units(self) -> int:
@@ -96,11 +109,31 @@ class Recurrent(Op):
         """Gate rows: gates of all units."""
         return self.gates * self.units
 
+    @property
+    def varies(self) -> bool:
+        """Whether steps have constants of their own."""
+        return self.bias.array.ndim == 2
+
+    @property
+    def by_changes(self) -> bool:
+        """Whether products are kept, and only changes of elements added."""
+        return self.state_delta > 0
+
+    def cells(self) -> Sequence[Self]:
+        """The cell of every step, with its own constants; one if they are the same for all."""
+        if not self.varies:
+            return (self,)
+        return [
+            replace(self, **{name: Constant(getattr(self, name).array[t]) for name in self.of_step})
+            for t in range(len(self.bias.array))
+        ]
+
     def verify(self, x: Type) -> None:
         verify_sequence(x)
         verify_weights(self.input_weights, self.recurrent_weights, self.gates, x.channels)
         verify_activation(self.activation)
         verify_gains(self, x)
+        verify_deltas(self, x)
         if not 0 <= self.threshold <= 1 << (STATE_BITS - 1):
             raise RuleViolation(
                 f"threshold must be in 0..{1 << (STATE_BITS - 1)}, not {self.threshold}"
@@ -122,32 +155,41 @@ class Recurrent(Op):
 
     def states(self, x: np.ndarray) -> np.ndarray:
         """h after every step, shape (batch, steps, n)."""
+        return self._states_and_fed(x)[0]
+
+    def _states_and_fed(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """h after every step, and what the products of every step saw: of the state, and of x."""
         sequences = x.reshape(1, -1, x.shape[-1]) if self.stateful else x
         batch, steps, features = sequences.shape
+        sequences = followed(sequences, self.input_delta)
         inputs = exact.product(self.input_weights.decode().T, exact.magnitude(x))
         recurrent = exact.product(self.recurrent_weights.decode().T, 1 << (STATE_BITS - 1))
         b = inputs(sequences.reshape(-1, features)).reshape(batch, steps, self.rows)
+        cells = self.cells()
         state = self.initial_state(batch)
-        found = np.empty((batch, steps, self.units), dtype=np.int64)
+        found, fed = np.zeros((2, batch, steps, self.units), dtype=np.int64)
         for t in range(steps):
-            h, c = self.finish(recurrent(state.h), b[:, t], state)
+            h, c = cells[t % len(cells)].finish(recurrent(fed[:, t]), b[:, t], state)
             state = State(prune(h, self.threshold), c)
             found[:, t] = state.h
-        return found.reshape(*x.shape[:2], self.units)
+            if t + 1 < steps:
+                fed[:, t + 1] = follow(fed[:, t], state.h, self.state_delta)
+        return found.reshape(*x.shape[:2], self.units), fed, sequences
 
     def run(self, x: np.ndarray) -> np.ndarray:
         h = self.states(x)
         return h if self.every_step else np.ascontiguousarray(h[:, -1])
 
     def events(self, x: np.ndarray) -> np.ndarray:
-        """Columns that every step cannot skip: non-zero inputs and states, shape (batch, steps)."""
-        h = self.states(x)
-        fed = np.zeros_like(h)
-        if self.stateful:
-            fed.reshape(-1, self.units)[1:] = h.reshape(-1, self.units)[:-1]
-        else:
-            fed[:, 1:] = h[:, :-1]
-        return np.count_nonzero(fed, axis=2) + np.count_nonzero(x, axis=2)
+        """Columns that every step cannot skip, shape (batch, steps).
+
+        Those of inputs and states that are not zero, or that have changed.
+        """
+        count = 0
+        for seen in self._states_and_fed(x)[1:]:
+            values = np.diff(seen, axis=1, prepend=0) if self.by_changes else seen
+            count = count + np.count_nonzero(values, axis=2)
+        return count.reshape(x.shape[:2])
 
     def cost(self, x: Type, *, schedule: Schedule) -> Cost:
         steps, features = x.shape
@@ -178,6 +220,35 @@ class Recurrent(Op):
 def prune(h: np.ndarray, threshold: int) -> np.ndarray:
     """0 where ``|h| < threshold``, else h."""
     return h * (np.abs(h) >= threshold)
+
+
+def follow(seen: np.ndarray, new: np.ndarray, least: int) -> np.ndarray:
+    """``new`` where it differs from ``seen`` by ``least`` or more, else ``seen``."""
+    return np.where(np.abs(new - seen) >= least, new, seen)
+
+
+def followed(x: np.ndarray, least: int) -> np.ndarray:
+    """Of sequences (batch, steps, n): what is seen of every step, zeros having been seen before."""
+    if least <= 1:
+        return x
+    found = np.empty_like(x)
+    seen = np.zeros_like(x[:, 0])
+    for t in range(x.shape[1]):
+        seen = found[:, t] = follow(seen, x[:, t], least)
+    return found
+
+
+def verify_deltas(op: Recurrent, x: Type) -> None:
+    """Raise RuleViolation unless changes are seen of both the state and the input, or of neither."""
+    most = {"state_delta": (1 << STATE_BITS) - 1, "input_delta": max(x.hi, 0) - min(x.lo, 0)}
+    for name, limit in most.items():
+        if not 0 <= getattr(op, name) <= limit:
+            raise RuleViolation(f"{name} must be in 0..{limit}, not {getattr(op, name)}")
+    if (op.state_delta > 0) != (op.input_delta > 0):
+        raise RuleViolation(
+            "state_delta and input_delta must both be 0, or both 1 or more; found "
+            f"{op.state_delta} and {op.input_delta}"
+        )
 
 
 def verify_sequence(x: Type) -> None:
@@ -217,19 +288,23 @@ def verify_gains(op: Recurrent, x: Type) -> None:
     rows = op.rows
     if not 0 <= op.shift <= MAX_SHIFT:
         raise RuleViolation(f"shift must be in 0..{MAX_SHIFT}, not {op.shift}")
+    steps = (x.shape[0],) if op.varies else ()
     for name in ("input_gain", "recurrent_gain", "bias"):
         values = getattr(op, name)
-        if values.shape != (rows,):
-            raise RuleViolation(
-                f"{name} must have one value a gate row ({rows}), found shape {values.shape}"
-            )
+        verify_shape(name, values, steps, "a gate row", rows)
         bits = 32 if name == "bias" else GAIN_BITS
         most = (1 << (bits - 1)) - 1
-        wrong = np.flatnonzero(np.abs(values.array) > most)
+        wrong = np.argwhere(np.abs(values.array) > most)
         if len(wrong):
+            *step, row = wrong[0]
             raise RuleViolation(
-                f"{name} must fit {bits} bits, found {values.array[wrong[0]]} in row {wrong[0]}"
+                f"{name} must fit {bits} bits, found {values.array[tuple(wrong[0])]} in row {row}"
+                + "".join(f" of step {t}" for t in step)
             )
+    if steps and op.stateful:
+        raise RuleViolation(
+            "constants that differ from step to step need whole sequences, not a state that goes on"
+        )
     reach = sum_reach(op, x)
     wrong = np.flatnonzero(reach >= 1 << 31)
     if len(wrong):
@@ -239,15 +314,29 @@ def verify_gains(op: Recurrent, x: Type) -> None:
         )
 
 
+def verify_shape(
+    name: str, values: Constant, steps: tuple[int, ...], what: str, count: int
+) -> None:
+    """Raise RuleViolation unless there is one value ``what`` of ``count``, and of ``steps``."""
+    if values.shape != (*steps, count):
+        of_steps = f" and step ({steps[0]})" if steps else ""
+        raise RuleViolation(
+            f"{name} must have one value {what} ({count}){of_steps}, found shape {values.shape}"
+        )
+
+
 def sum_reach(op: Recurrent, x: Type) -> np.ndarray:
-    """By gate row: the largest magnitude of gains times products with bias and rounding, (rows,)."""
+    """By gate row: the largest magnitude of gains times products with bias and rounding, (rows,).
+
+    That of all steps, where they differ.
+    """
     reach = np.abs(op.bias.array) + ((1 << op.shift) >> 1)
     for weights, gain, largest in (
         (op.recurrent_weights, op.recurrent_gain, 1 << (STATE_BITS - 1)),
         (op.input_weights, op.input_gain, max(x.hi, -x.lo)),
     ):
         reach = reach + np.abs(weights.decode()).sum(axis=1) * largest * np.abs(gain.array)
-    return reach
+    return reach.max(axis=0) if op.varies else reach
 
 
 def product_intervals(op: Recurrent, x: Type) -> tuple[tuple[int, int], tuple[int, int]]:

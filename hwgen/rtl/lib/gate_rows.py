@@ -43,7 +43,9 @@ def gates_of_units(kinds: tuple[GateKind, ...], units: int) -> dict[str, data.Ar
 
 @dataclass(frozen=True)
 class RowConstants:
-    """What the gate rows are scaled by, in the order of the hardware: shape (rows,).
+    """What the gate rows are scaled by, in the order of the hardware: shape (sets, rows).
+
+    There is a set a step where steps differ, else one.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ class RowConstants:
     reach
         Largest magnitude of a sum, the rounding included.
     recurrent_bias
-        Of the recurrent part, shape (units,), where one gate of a unit is ``apart``.
+        Of the recurrent part, shape (sets, units), where one gate of a unit is ``apart``.
     """
 
     kinds: tuple[GateKind, ...]
@@ -78,6 +80,10 @@ class RowConstants:
         if self.recurrent_bias is None:
             return found
         return *found, np.kron(self.recurrent_bias + half, [kind == "apart" for kind in self.kinds])
+
+    @property
+    def sets(self) -> int:
+        return len(self.bias)
 
     @property
     def types(self) -> list[Int]:
@@ -106,6 +112,8 @@ class GateRows(wiring.Component):
     ----------
     group, enable
         Which rows come next, and whether all registers move on.
+    step
+        Of which set their constants are, if there are several.
     recurrent_rows, input_rows
         The rows' sums, a cycle later.
     gates, recurrent_z, input_z
@@ -128,6 +136,7 @@ class GateRows(wiring.Component):
         super().__init__(
             {
                 "group": In(range(groups.last + 1)),
+                **({"step": In(range(constants.sets))} if constants.sets > 1 else {}),
                 "enable": In(1),
                 "recurrent_rows": In(self._rows * sums[0].width),
                 "input_rows": In(self._rows * sums[1].width),
@@ -150,7 +159,8 @@ class GateRows(wiring.Component):
         for k in range(self._rows):
             rows = self._groups.first_rows + k
             for column, kind in list(zip(c.columns, types, strict=True))[: self._stored_of(k)]:
-                bits.append(column[rows, None] >> np.arange(kind.width) & 1)
+                values = column[:, rows].reshape(-1, 1)
+                bits.append(values >> np.arange(kind.width) & 1)
         total = _constants_area(np.concatenate(bits, axis=1))
         width = c.sum_type.width
         # The sum and its saturation.
@@ -212,18 +222,24 @@ class GateRows(wiring.Component):
         fields = [column & ((1 << t.width) - 1) for column, t in zip(c.columns, types, strict=True)]
         widths = [kind.width for kind in types]
         contents = []
-        for first in self._groups.first_rows.tolist():
-            word, at = 0, 0
-            for k in range(self._rows):
-                row = list(zip(fields, widths, strict=True))[: self._stored_of(k)]
-                for field, width in row:
-                    word |= int(field[first + k]) << at
-                    at += width
-            contents.append(word)
+        places = 1 << self._groups.last.bit_length()  # of a set
+        for chosen in range(c.sets):
+            for first in self._groups.first_rows.tolist():
+                word, at = 0, 0
+                for k in range(self._rows):
+                    row = list(zip(fields, widths, strict=True))[: self._stored_of(k)]
+                    for field, width in row:
+                        word |= int(field[chosen, first + k]) << at
+                        at += width
+                contents.append(word)
+            if chosen < c.sets - 1:
+                contents += [0] * (-len(contents) % places)
         if len(contents) == 1:
             return Const(contents[0], at)
         port = read_only(m, "constants", at, contents)
-        m.d.comb += [port.addr.eq(self.group), port.en.eq(self.enable)]
+        group = self.group[: self._groups.last.bit_length()]
+        address = Cat(group, self.step) if c.sets > 1 else self.group
+        m.d.comb += [port.addr.eq(address), port.en.eq(self.enable)]
         return port.data
 
     def _turns(self) -> list[Signal]:

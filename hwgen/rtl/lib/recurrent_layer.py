@@ -6,6 +6,8 @@ if the schedule skips them. Then ``simd`` gate rows a clock go through gains, si
 products of their unit; the new h become the events of the next step. The rows of a unit lie side by
 side. A step that need not wait for its neighbours takes ``STEP_OVERHEAD`` clocks beside those of its
 events and its rows: see :func:`hwgen.ops.lib.recurrent.step_cycles`.
+
+By changes, events tell by how much an element has changed, and the sums stay from step to step.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from ...ops.lib.recurrent import STATE_BITS, Recurrent, product_intervals, sum_r
 from ..design import StreamShape
 from . import area
 from .cell_units import CELL_STAGES, CellUnits
+from .changes import Changes
 from .column_mvm import ColumnMvm
 from .column_weights import column_words, interleaved, joint_lane
 from .component import StreamComponent, element_shape
@@ -32,6 +35,7 @@ from .row_groups import RowGroups
 
 __all__ = ["RecurrentLayer"]
 
+_STATE = Int(STATE_BITS, signed=True)
 _STAGES = GATE_STAGES + CELL_STAGES
 _WAITING = 2  # steps of the input that have place
 
@@ -68,8 +72,11 @@ class RecurrentLayer(StreamComponent):
         self._units = target.lanes  # at once
         self._words = -(-op.rows // schedule.pe)
         self._type, self._x = x, x.element
-        state = (1 << (STATE_BITS - 1)) - 1
-        self._element = Int.fit(min(x.element.lo, -state - 1), max(x.element.hi, state))
+        self._event_types = (_STATE, x.element)  # of the state, of the input
+        if op.by_changes:
+            self._event_types = (self._state_changes(0).type, self._input_changes().type)
+        lows, highs = ([getattr(t, end) for t in self._event_types] for end in ("lo", "hi"))
+        self._element = Int.fit(min(lows), max(highs))
         self._matrices = [op.recurrent_weights, op.input_weights]
         self._lane = lane = joint_lane(self._matrices)
         self._lanes = schedule.pe
@@ -109,8 +116,10 @@ class RecurrentLayer(StreamComponent):
         mvm = self._mvm()
         parts = [mvm, self._gate_rows(), self._cell_units(), self._input_events()]
         parts += [self._state_events(k) for k in range(self._units)]
+        if self._op.by_changes:
+            parts += [self._input_changes(), *(self._state_changes(k) for k in range(self._units))]
         total = sum((part.area() for part in parts), area.Area())
-        chosen = area.selection(self._units + 1, STATE_BITS + len(mvm.column))
+        chosen = area.selection(self._units + 1, self._event_types[0].width + len(mvm.column))
         counters = self._groups.last.bit_length() + (self._steps - 1).bit_length()
         total += chosen + area.control(counters + 2 * _STAGES + 10)
         return total + area.registers(self.output.lanes * self.output.width)
@@ -134,7 +143,8 @@ class RecurrentLayer(StreamComponent):
         """What the gate rows are scaled by."""
         op = self._op
         gains = (
-            interleaved(v.array, op.gates) for v in (op.recurrent_gain, op.input_gain, op.bias)
+            np.stack([interleaved(rows, op.gates) for rows in np.atleast_2d(v.array)])
+            for v in (op.recurrent_gain, op.input_gain, op.bias)
         )
         return RowConstants(
             self.units.kinds, *gains, op.shift, int(sum_reach(op, self._type).max())
@@ -150,7 +160,7 @@ class RecurrentLayer(StreamComponent):
         """Elements of the input: their columns lie behind those of the state."""
         first, depth = self._op.units * self._words, _WAITING * self._features
         return EventQueue(
-            self._x.width,
+            self._event_types[1].width,
             first,
             self._words,
             self._features,
@@ -167,7 +177,16 @@ class RecurrentLayer(StreamComponent):
         each = self._op.units // self._units
         first, stride = k * self._words, self._units * self._words
         name = f"state_events{k}" if self._units > 1 else "state_events"
-        return EventQueue(STATE_BITS, first, stride, each, each, name=name, full=not self._skips)
+        width = self._event_types[0].width
+        return EventQueue(width, first, stride, each, each, name=name, full=not self._skips)
+
+    def _input_changes(self) -> Changes:
+        return Changes(self._x, self._features, self._op.input_delta, name="input")
+
+    def _state_changes(self, k: int) -> Changes:
+        """Of the units whose events :meth:`_state_events` holds."""
+        name = f"state{k}" if self._units > 1 else "state"
+        return Changes(_STATE, self._op.units // self._units, self._op.state_delta, name=name)
 
     def elaborate(self, platform):
         m = Module()
@@ -195,18 +214,19 @@ class RecurrentLayer(StreamComponent):
         with m.If(step_done):
             m.d.sync += adding.eq(1)
 
-        last_step, fresh = self._sequence(m, step_done)
+        step, last_step, fresh = self._sequence(m, step_done)
         there = self._intake(m, inputs, all_added)
         self._issue(m, mvm, inputs, states, adding, there, fresh, all_added)
 
         m.submodules.gate_rows = rows = self._gate_rows()
         m.submodules.units = cell = self._cell_units()
         m.d.comb += [
-            mvm.clear.eq(step_done),
+            mvm.clear.eq(step_done & self._forgets(last_step)),
             mvm.reads.eq(~adding),
             mvm.group.eq(group),
             mvm.enable.eq(enable),
             rows.group.eq(group),
+            *([rows.step.eq(step)] if self._op.varies and self._steps > 1 else []),
             rows.enable.eq(enable),
             rows.recurrent_rows.eq(mvm.recurrent_rows),
             rows.input_rows.eq(mvm.input_rows),
@@ -232,21 +252,23 @@ class RecurrentLayer(StreamComponent):
         ]
         feeds_back = self._feeds_back(last_step)
         for k, queue in enumerate(states):
-            kept = feeds_back & cell.new_h[k].any() if self._skips else 1
+            element, kept = cell.new_h[k], cell.new_h[k].any()
+            if self._op.by_changes:
+                element, kept = self._change(m, self._state_changes(k), element, queue, fresh)
             m.d.comb += [
-                queue.element.eq(cell.new_h[k]),
+                queue.element.eq(element),
                 queue.passes.eq(enable & complete[-1]),
-                queue.keep.eq(kept),
+                queue.keep.eq(feeds_back & kept if self._skips else 1),
             ]
         self._give(m, cell.new_h, enable, complete[-1], last_step)
         return m
 
     def _sequence(self, m: Module, step_done):
-        """1 in the last step of a frame, and in steps that begin without a state."""
+        """Which step of a frame it is, 1 in the last one, and in those that begin without a state."""
         last_step = Signal(init=int(self._steps == 1))
         fresh = Signal(init=1)
+        step = Signal(range(self._steps))
         if self._steps > 1:
-            step = Signal(range(self._steps))
             m.d.comb += last_step.eq(step == self._steps - 1)
             with m.If(step_done):
                 m.d.sync += step.eq(wrapped(step, self._steps))
@@ -254,11 +276,43 @@ class RecurrentLayer(StreamComponent):
             m.d.comb += last_step.eq(1)
         with m.If(step_done):
             m.d.sync += fresh.eq(0 if self._op.stateful else last_step)
-        return last_step, fresh
+        return step, last_step, fresh
 
     def _feeds_back(self, last_step):
         """1 where the state goes on to another step: else it must leave no events behind."""
         return Const(1, 1) if self._op.stateful else ~last_step
+
+    def _forgets(self, last_step):
+        """1 where the next step begins with sums of its own."""
+        if not self._op.by_changes:
+            return Const(1, 1)
+        return Const(0, 1) if self._op.stateful else last_step
+
+    def _change(self, m: Module, changes: Changes, value, queue: EventQueue, fresh):
+        """By how much an element that passes into a queue has changed, and whether it is kept."""
+        m.submodules[changes.name] = changes
+        m.d.comb += [
+            changes.value.eq(value),
+            changes.passes.eq(queue.passes),
+            changes.fresh.eq(fresh),
+        ]
+        return changes.change, changes.kept
+
+    def _first_input(self, m: Module, step_in):
+        """1 while elements of the first step of a sequence come in."""
+        first = Signal(name="first_step_in", init=1)
+        if self._op.stateful:
+            after = 0
+        elif self._steps == 1:
+            after = 1
+        else:
+            step = Signal(range(self._steps), name="step_in")
+            with m.If(step_in):
+                m.d.sync += step.eq(wrapped(step, self._steps))
+            after = step == self._steps - 1
+        with m.If(step_in):
+            m.d.sync += first.eq(after)
+        return first
 
     def _intake(self, m: Module, inputs: EventQueue, all_added):
         """Elements of the next step come in while a step is at work: 1 if all of its own are there."""
@@ -266,13 +320,17 @@ class RecurrentLayer(StreamComponent):
         taken = Signal()
         step_in = Signal()
         element = self.i.payload[0]
+        kept = element.any()
+        if self._op.by_changes:
+            first = self._first_input(m, step_in)
+            element, kept = self._change(m, self._input_changes(), element, inputs, first)
         m.d.comb += [
             self.i.ready.eq(steps != _WAITING),
             taken.eq(self.i.valid & self.i.ready),
             step_in.eq(taken & inputs.last),
             inputs.element.eq(element),
             inputs.passes.eq(taken),
-            inputs.keep.eq(element.any() if self._skips else 1),
+            inputs.keep.eq(kept if self._skips else 1),
         ]
         m.d.sync += steps.eq(steps + step_in - all_added)
         return steps != 0
@@ -292,7 +350,7 @@ class RecurrentLayer(StreamComponent):
         ]
         with m.If(all_added):
             m.d.sync += odd.eq(~odd)
-        x = Signal(element_shape(self._x))
+        x = Signal(element_shape(self._event_types[1]), name="x")
         address = Signal.like(mvm.column, name="column")
         element = Signal.like(mvm.column_element, name="column_element")
         m.d.comb += [
