@@ -20,6 +20,8 @@ __all__ = ["STATE_STEP", "Recurrent", "State"]
 STATE_STEP = 2.0**-7  # real value of one step of h
 FRACTION = 8  # bits of a pre-activation behind the binary point
 DEFAULT_GAIN_BITS = 11
+MAX_GAIN_BITS = 16
+FINE = 32  # what the largest gain of a product should reach
 MAX_SHIFT = 15
 USUAL_INPUT = 255  # largest magnitude of an input of 8 bits
 HALF_RANGE = 1 << 30
@@ -61,7 +63,8 @@ class Recurrent(Layer):
     shift
         Fractional bits of the deployed gains, 0 to 15; None for as many as the gains' width allows.
     gain_bits
-        Width of a deployed gain, 2 to 16.
+        Width of a deployed gain, 2 to 16; None for 11, or for as many more as keep the gains of both
+        products finer than a part in 32 of the largest.
     options
         Keywords of the code, such as ``stochastic``.
 
@@ -88,7 +91,7 @@ class Recurrent(Layer):
         threshold: float = 0.0,
         activation: str = "plan",
         shift: int | None = None,
-        gain_bits: int = DEFAULT_GAIN_BITS,
+        gain_bits: int | None = None,
         **options,
     ) -> None:
         super().__init__()
@@ -102,7 +105,8 @@ class Recurrent(Layer):
             raise InvalidInput(f"activation must be 'plan' or 'table', not {activation!r}")
         if shift is not None:
             _check_range(shift, "shift", 0, 15)
-        _check_range(gain_bits, "gain_bits", 2, 16)
+        if gain_bits is not None:
+            _check_range(gain_bits, "gain_bits", 2, MAX_GAIN_BITS)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.code = "binary" if (code, bits) == ("uniform", 1) else code
         self.every_step, self.threshold = bool(every_step), float(threshold)
@@ -182,11 +186,12 @@ class Recurrent(Layer):
         matrix = (weight * (self.gain_hidden * n**-0.5)[:, None]).T
         weight = self._input.fake(self.weight_input, None)
         gain = self.gain_input * self.input_size**-0.5
-        inputs = (x @ weight.T) * gain + self.bias
+        # Apart at once: a gradient of every slice alone would be as large as all of them.
+        inputs = ((x @ weight.T) * gain + self.bias).unbind(1)
         state = State(x.new_zeros(len(x), n), x.new_zeros(len(x), n))
         steps, fed = [], []
-        for t in range(x.shape[1]):
-            h, c = self.cell(state.h @ matrix, inputs[:, t], state)
+        for b in inputs:
+            h, c = self.cell(state.h @ matrix, b, state)
             h = _rounded(h)
             fed.append(h)
             state = State(self._pruned(h), c)
@@ -262,7 +267,22 @@ class Recurrent(Layer):
         ``reach`` is the largest magnitude of the sums that they multiply. Where the layer chooses the
         shift, products take half of the range of 32 bits at most.
         """
-        most = (1 << (self.gain_bits - 1)) - 1
+        if self.gain_bits is not None:
+            return self._gains_of(self.gain_bits, gains, reach)
+        for bits in range(DEFAULT_GAIN_BITS, MAX_GAIN_BITS):
+            try:
+                shift, whole = self._gains_of(bits, gains, reach)
+            except InvalidInput:
+                continue
+            # Both have the same shift: one product's gains are coarse where the other's are large.
+            if self.shift is not None or all(abs(g).max() >= FINE for g in whole.values()):
+                return shift, whole
+        return self._gains_of(MAX_GAIN_BITS, gains, reach)
+
+    def _gains_of(
+        self, bits: int, gains: dict[str, np.ndarray], reach: dict[str, np.ndarray]
+    ) -> tuple[int, dict[str, np.ndarray]]:
+        most = (1 << (bits - 1)) - 1
         shifts = range(MAX_SHIFT, -1, -1) if self.shift is None else (self.shift,)
         for shift in shifts:
             whole = {name: np.rint(g * 2**shift).astype(np.int64) for name, g in gains.items()}
@@ -271,9 +291,10 @@ class Recurrent(Layer):
             if not wrong and (total < HALF_RANGE or shift == shifts[-1]):
                 return shift, whole
         name, row = wrong[0]
+        ways = ["more gain_bits"] * (bits < MAX_GAIN_BITS) + ["a smaller shift"] * (shift > 0)
         raise InvalidInput(
-            f"{name} must fit {self.gain_bits} bits at shift {shift}, found {whole[name][row]} in "
-            f"row {row}; take more gain_bits" + (" or a smaller shift" if shift else "")
+            f"{name} must fit {bits} bits at shift {shift}, found {whole[name][row]} in row {row}; "
+            + (f"take {' or '.join(ways)}" if ways else "train with smaller gains")
         )
 
     def eval_forward(self, x) -> QTensor:

@@ -149,12 +149,12 @@ def test_unsupported_variants_are_named(options, error, says):
 
 
 def test_gains_that_do_not_fit_are_named_by_row():
-    model = network(shift=6)
+    model = network(shift=6, gain_bits=11)
     with torch.no_grad():
         model[1].gain_hidden[5] = 100.0
     with pytest.raises(InvalidInput, match=r"gain_hidden must fit 11 bits at shift 6, .* in row 5"):
         lower(model, torch.zeros(1, 6, 3))
-    model = network()  # of its own, the layer takes a smaller shift
+    model = network(gain_bits=11)  # of its own, the layer takes a smaller shift
     with torch.no_grad():
         model[1].gain_hidden[5] = 100.0
     op = lower(model, torch.zeros(1, 6, 3)).nodes[1].op
@@ -164,10 +164,25 @@ def test_gains_that_do_not_fit_are_named_by_row():
         model[1].gain_hidden[5] = 1e6
     with pytest.raises(InvalidInput, match=r"in row 5; take more gain_bits$"):
         lower(model, torch.zeros(1, 6, 3))
+    model[1].gain_bits = None
+    with pytest.raises(InvalidInput, match=r"fit 16 bits .* in row 5; train with smaller gains$"):
+        lower(model, torch.zeros(1, 6, 3))
     with torch.no_grad():
         model[1].gain_hidden[5] = math.nan
     with pytest.raises(InvalidInput, match=r"layer '1' \(LSTM\): gain_hidden must be finite"):
         lower(model, torch.zeros(1, 6, 3))
+
+
+def test_gains_are_wide_where_one_product_would_be_coarse():
+    """Both have one shift, and inputs of one bit have large gains."""
+    model = network()
+    assert abs(lower(model, torch.zeros(1, 6, 3)).nodes[1].op.input_gain.array).max() < 1 << 10
+    with torch.no_grad():
+        model[1].gain_input.mul_(20.0)
+    op = lower(model, torch.zeros(1, 6, 3)).nodes[1].op
+    recurrent, inputs = (abs(g.array).max() for g in (op.recurrent_gain, op.input_gain))
+    assert 32 <= recurrent < 64
+    assert 1 << 10 <= inputs < 1 << 15
 
 
 @pytest.mark.parametrize("kind", KINDS)
