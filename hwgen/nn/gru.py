@@ -27,6 +27,7 @@ class GRU(Recurrent):
     """
 
     gates = 3
+    apart = 1
 
     def start_biases(self):
         self.bias_hidden = nn.Parameter(torch.zeros(self.hidden_size))
@@ -52,6 +53,6 @@ class GRU(Recurrent):
         c = narrow(update * state.c + (256 - update) * new, 8)
         return State(narrow(c, 4, bits=8), c)
 
-    def own_constants(self, unit):
-        bias = self.bias_hidden.detach().double().cpu().numpy()
+    def own_constants(self, unit, offset):
+        bias = self.bias_hidden.detach().double().cpu().numpy() + offset
         return {"recurrent_bias": np.rint(bias * unit).astype(np.int64)}

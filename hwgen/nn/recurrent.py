@@ -12,19 +12,17 @@ from torch import nn
 from ..errors import InvalidInput, Unsupported
 from ..ir.code import WeightCode
 from .code import make_quantizer
+from .gains import fit_gains
+from .gate_norm import FIRST_GAIN, Scaling, make_norm
 from .layer import Layer, Lowering
+from .recurrent_options import check_options, refuse_variants
 from .tensor import QTensor, require_quantized
 
 __all__ = ["STATE_STEP", "Recurrent", "State"]
 
 STATE_STEP = 2.0**-7  # real value of one step of h
 FRACTION = 8  # bits of a pre-activation behind the binary point
-DEFAULT_GAIN_BITS = 11
-MAX_GAIN_BITS = 16
-FINE = 32  # what the largest gain of a product should reach
-MAX_SHIFT = 15
 USUAL_INPUT = 255  # largest magnitude of an input of 8 bits
-HALF_RANGE = 1 << 30
 
 
 class State(NamedTuple):
@@ -41,9 +39,11 @@ class Recurrent(Layer):
     for h and x of n and m elements. W are the weights as they will be deployed, in training as
     well. Without normalization binary and ternary recurrent weights do not train (Ardakani et al.,
     "Learning Recurrent Binary/Ternary Weights", 2019); a gain a row (Salimans and Kingma, "Weight
-    Normalization", 2016) keeps no statistics, so that what is trained is what is deployed.
+    Normalization", 2016) keeps no statistics, so that what is trained is what is deployed. Batch norm
+    of the products, a set of statistics a step, is the other choice: see ``norm``.
 
-    Subclasses define ``gates``, ``cell``, ``integer_cell``, and ``start_biases`` if they need it.
+    Subclasses define ``gates``, ``cell``, ``integer_cell``, and ``start_biases`` and ``apart`` if they
+    need it.
 
     Parameters
     ----------
@@ -65,6 +65,16 @@ class Recurrent(Layer):
     gain_bits
         Width of a deployed gain, 2 to 16; None for 11, or for as many more as keep the gains of both
         products finer than a part in 32 of the largest.
+    norm
+        "wn", a gain a gate row; "bn_time", batch norm with statistics of every step; "bn_shared",
+        with one set for all steps, deployable when trained on after :meth:`freeze_statistics`.
+    steps
+        Length of the sequences, 1 to 32, for "bn_time".
+    state_delta, input_delta
+        Products see an element of the state (0 to 1), or of the input (in its own values), as it was
+        when it last changed by so much or more; None where they see it as it is. If one of them
+        is given, the other is 0: every change. With 0 in both nothing is computed otherwise, but
+        only changes cost time.
     options
         Keywords of the code, such as ``stochastic``.
 
@@ -78,6 +88,8 @@ class Recurrent(Layer):
     """
 
     gates: ClassVar[int]
+    apart: ClassVar[int] = 0
+    """Gates, the last ones, whose recurrent part is not added to its input part."""
     penalty: torch.Tensor
 
     def __init__(
@@ -92,21 +104,23 @@ class Recurrent(Layer):
         activation: str = "plan",
         shift: int | None = None,
         gain_bits: int | None = None,
+        norm: str = "wn",
+        steps: int | None = None,
+        state_delta: float | None = None,
+        input_delta: float | None = None,
         **options,
     ) -> None:
         super().__init__()
-        for name, value in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InvalidInput(f"{name} must be an integer of 1 or more, not {value!r}")
-        _refuse_variants(options)
-        if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-            raise InvalidInput(f"threshold must lie in 0..1, not {threshold!r}")
-        if activation not in ("plan", "table"):
-            raise InvalidInput(f"activation must be 'plan' or 'table', not {activation!r}")
-        if shift is not None:
-            _check_range(shift, "shift", 0, 15)
-        if gain_bits is not None:
-            _check_range(gain_bits, "gain_bits", 2, MAX_GAIN_BITS)
+        refuse_variants(options)
+        check_options(
+            {"input_size": input_size, "hidden_size": hidden_size},
+            threshold=threshold,
+            activation=activation,
+            shift=shift,
+            gain_bits=gain_bits,
+            deltas={"state_delta": state_delta, "input_delta": input_delta},
+        )
+        self.state_delta, self.input_delta = state_delta, input_delta
         self.input_size, self.hidden_size = input_size, hidden_size
         self.code = "binary" if (code, bits) == ("uniform", 1) else code
         self.every_step, self.threshold = bool(every_step), float(threshold)
@@ -122,8 +136,11 @@ class Recurrent(Layer):
         self.bits = self._input.bits
         self.weight_input = nn.Parameter(self._input.start(first["input"]))
         self.weight_hidden = nn.Parameter(self._hidden.start(first["hidden"]))
-        self.gain_input = nn.Parameter(torch.ones(rows))
-        self.gain_hidden = nn.Parameter(torch.ones(rows))
+        self.norm, self.steps = norm, steps
+        self.statistics = make_norm(norm, rows, steps)
+        first_gain = 1.0 if self.statistics is None else FIRST_GAIN
+        self.gain_input = nn.Parameter(torch.full((rows,), first_gain))
+        self.gain_hidden = nn.Parameter(torch.full((rows,), first_gain))
         self.bias = nn.Parameter(torch.zeros(rows))
         self.start_biases()
         self._ramp = 1.0
@@ -141,6 +158,15 @@ class Recurrent(Layer):
         if not 0 <= share <= 1:
             raise InvalidInput(f"share must lie in 0..1, not {share!r}")
         self._ramp = float(share)
+
+    def freeze_statistics(self, frozen: bool = True) -> None:
+        """Train on with the running statistics of batch norm, as deployed."""
+        if self.statistics is not None:
+            self.statistics.frozen = frozen
+
+    @property
+    def statistics_frozen(self) -> bool:
+        return self.statistics is None or self.statistics.frozen
 
     def freeze_scale(self, frozen: bool = True) -> None:
         """Keep what the code measures on its weights, after a warm-up."""
@@ -163,8 +189,11 @@ class Recurrent(Layer):
     def start_biases(self) -> None:
         """Make parameters of the cell's own, and set what does not begin at zero."""
 
-    def own_constants(self, unit: float) -> dict[str, np.ndarray]:
-        """Further constants of the op, integers; a real 1 is ``unit``."""
+    def own_constants(self, unit: float, offset: np.ndarray) -> dict[str, np.ndarray]:
+        """Further constants of the op, integers; a real 1 is ``unit``.
+
+        ``offset`` are those of the recurrent part of the gates that are apart, (sets, rows of these).
+        """
         return {}
 
     def cell(self, a: torch.Tensor, b: torch.Tensor, state: State) -> State:
@@ -181,23 +210,40 @@ class Recurrent(Layer):
 
     def train_forward(self, x: torch.Tensor) -> torch.Tensor:
         self._check_input(tuple(x.shape))
-        n = self.hidden_size
-        weight = self._hidden.fake(self.weight_hidden, None)
-        matrix = (weight * (self.gain_hidden * n**-0.5)[:, None]).T
-        weight = self._input.fake(self.weight_input, None)
-        gain = self.gain_input * self.input_size**-0.5
-        # Apart at once: a gradient of every slice alone would be as large as all of them.
-        inputs = ((x @ weight.T) * gain + self.bias).unbind(1)
+        n, steps = self.hidden_size, x.shape[1]
+        recurrent = self._hidden.fake(self.weight_hidden, None)
+        inputs = self._seen_inputs(x) @ self._input.fake(self.weight_input, None).T
+        if self.statistics is None:
+            recurrent = recurrent * (self.gain_hidden * n**-0.5)[:, None]
+            inputs = inputs * (self.gain_input * self.input_size**-0.5)
+        else:
+            self.statistics.check(steps, len(x))
+            inputs = self.statistics.inputs(inputs, self.gain_input)
         state = State(x.new_zeros(len(x), n), x.new_zeros(len(x), n))
-        steps, fed = [], []
-        for b in inputs:
-            h, c = self.cell(state.h @ matrix, b, state)
-            h = _rounded(h)
-            fed.append(h)
-            state = State(self._pruned(h), c)
-            steps.append(state.h)
+        seen, least, fed, found = state.h, self._least_change * STATE_STEP, [], []
+        # Apart at once: a gradient of every slice alone would be as large as all of them.
+        for t, b in enumerate((inputs + self.bias).unbind(1)):
+            a = seen @ recurrent.T
+            if self.statistics is not None:
+                a = self.statistics.recurrent(a, t, steps, self.gain_hidden)
+            h, c = self.cell(a, b, state)
+            fed.append(_rounded(h))
+            h = self._pruned(fed[-1])
+            state = State(h, c)
+            found.append(h)
+            seen = _follow(seen, h, least) if self.by_changes else h
         self.penalty = torch.stack(fed[:-1]).abs().mean() if len(fed) > 1 else x.new_zeros(())
-        return torch.stack(steps, 1) if self.every_step else state.h
+        return torch.stack(found, 1) if self.every_step else state.h
+
+    def _seen_inputs(self, x: torch.Tensor) -> torch.Tensor:
+        """The inputs as the products see them."""
+        if not self.input_delta:
+            return x
+        seen, found = torch.zeros_like(x[:, 0]), []
+        for new in x.unbind(1):
+            seen = _follow(seen, new, self.input_delta)
+            found.append(seen)
+        return torch.stack(found, 1)
 
     def _pruned(self, h: torch.Tensor) -> torch.Tensor:
         limit = self._least * self._ramp * STATE_STEP
@@ -207,6 +253,16 @@ class Recurrent(Layer):
     def _least(self) -> int:
         """The threshold in steps of h."""
         return round(self.threshold / STATE_STEP)
+
+    @property
+    def by_changes(self) -> bool:
+        """Whether products see elements as they were when they last changed."""
+        return self.state_delta is not None or self.input_delta is not None
+
+    @property
+    def _least_change(self) -> int:
+        """The least change of h that is seen, in its steps."""
+        return _least_steps(self.state_delta or 0, STATE_STEP)
 
     # -- deployment ----------------------------------------------------------------------------
 
@@ -229,10 +285,11 @@ class Recurrent(Layer):
         for name, value in self.state_dict().items():
             if not torch.isfinite(value).all():
                 raise InvalidInput(f"{name} must be finite, found NaN or infinity")
+        scaling = self._scaling()
         codes, gains, reach = {}, {}, {}
-        for name, quantizer, real, size, largest in (
-            ("input", self._input, float(input_scale), self.input_size, USUAL_INPUT),
-            ("hidden", self._hidden, STATE_STEP, self.hidden_size, 1 / STATE_STEP),
+        for name, quantizer, real, scales, largest in (
+            ("input", self._input, float(input_scale), scaling.input_gain, USUAL_INPUT),
+            ("hidden", self._hidden, STATE_STEP, scaling.recurrent_gain, 1 / STATE_STEP),
         ):
             weight = getattr(self, f"weight_{name}").double().cpu()
             signs = np.ones(len(weight), dtype=np.int64)
@@ -241,85 +298,76 @@ class Recurrent(Layer):
             except InvalidInput as error:
                 raise InvalidInput(f"weight_{name}: {error}") from None
             codes[name] = quantizer.code(ints, signs)
-            gain = getattr(self, f"gain_{name}").double().cpu().numpy()
-            gains[f"gain_{name}"] = gain * float(step) * real / math.sqrt(size) * 2**FRACTION
+            gains[f"gain_{name}"] = scales.numpy() * float(step) * real * 2**FRACTION
             reach[f"gain_{name}"] = np.abs(ints).sum(axis=1) * largest
-        shift, whole = self._gains(gains, reach)
-        bias = self.bias.double().cpu().numpy() * 2 ** (FRACTION + shift)
+        shift, whole = fit_gains(gains, reach, self.gain_bits, self.shift)
+        unit = 2.0 ** (FRACTION + shift)
+        joint = scaling.recurrent_offset.numpy().copy()
+        apart = joint[:, (self.gates - self.apart) * self.hidden_size :].copy()
+        joint[:, (self.gates - self.apart) * self.hidden_size :] = 0
+        bias = self.bias.double().cpu().numpy() + scaling.input_offset.numpy() + joint
+        constants = {
+            "input_gain": whole["gain_input"],
+            "recurrent_gain": whole["gain_hidden"],
+            "bias": np.rint(bias * unit).astype(np.int64),
+            **self.own_constants(unit, apart),
+        }
+        if len(bias) == 1:  # the same in every step
+            constants = {name: values[0] for name, values in constants.items()}
+        deltas = {}
+        if self.by_changes:
+            least = _least_steps(self.input_delta or 0, float(input_scale))
+            deltas = {"state_delta": self._least_change, "input_delta": least}
         return {
             "input_weights": codes["input"],
             "recurrent_weights": codes["hidden"],
-            "input_gain": whole["gain_input"],
-            "recurrent_gain": whole["gain_hidden"],
-            "bias": np.rint(bias).astype(np.int64),
+            **constants,
             "shift": shift,
             "activation": self.activation,
             "threshold": self._least,
             "every_step": self.every_step,
-            **self.own_constants(2.0 ** (FRACTION + shift)),
+            **deltas,
         }
 
-    def _gains(
-        self, gains: dict[str, np.ndarray], reach: dict[str, np.ndarray]
-    ) -> tuple[int, dict[str, np.ndarray]]:
-        """The shift, and the gains as integers at that shift.
-
-        ``reach`` is the largest magnitude of the sums that they multiply. Where the layer chooses the
-        shift, products take half of the range of 32 bits at most.
-        """
-        if self.gain_bits is not None:
-            return self._gains_of(self.gain_bits, gains, reach)
-        for bits in range(DEFAULT_GAIN_BITS, MAX_GAIN_BITS):
-            try:
-                shift, whole = self._gains_of(bits, gains, reach)
-            except InvalidInput:
-                continue
-            # Both have the same shift: one product's gains are coarse where the other's are large.
-            if self.shift is not None or all(abs(g).max() >= FINE for g in whole.values()):
-                return shift, whole
-        return self._gains_of(MAX_GAIN_BITS, gains, reach)
-
-    def _gains_of(
-        self, bits: int, gains: dict[str, np.ndarray], reach: dict[str, np.ndarray]
-    ) -> tuple[int, dict[str, np.ndarray]]:
-        most = (1 << (bits - 1)) - 1
-        shifts = range(MAX_SHIFT, -1, -1) if self.shift is None else (self.shift,)
-        for shift in shifts:
-            whole = {name: np.rint(g * 2**shift).astype(np.int64) for name, g in gains.items()}
-            wrong = [(n, int(r)) for n, g in whole.items() for r in np.flatnonzero(abs(g) > most)]
-            total = sum(np.abs(whole[name]) * reach[name] for name in whole).max()
-            if not wrong and (total < HALF_RANGE or shift == shifts[-1]):
-                return shift, whole
-        name, row = wrong[0]
-        ways = ["more gain_bits"] * (bits < MAX_GAIN_BITS) + ["a smaller shift"] * (shift > 0)
-        raise InvalidInput(
-            f"{name} must fit {bits} bits at shift {shift}, found {whole[name][row]} in row {row}; "
-            + (f"take {' or '.join(ways)}" if ways else "train with smaller gains")
-        )
+    def _scaling(self) -> Scaling:
+        """What the products are scaled by, one set or one a step, float64."""
+        hidden, inputs = self.gain_hidden.double().cpu(), self.gain_input.double().cpu()
+        if self.statistics is None:
+            n, m = self.hidden_size, self.input_size
+            zeros = torch.zeros(1, len(hidden), dtype=torch.float64)
+            return Scaling(hidden[None] * n**-0.5, inputs[None] * m**-0.5, zeros, zeros)
+        self.statistics.check_deployable()
+        return self.statistics.scaling(hidden, inputs)
 
     def eval_forward(self, x) -> QTensor:
         x = require_quantized(x, self.where)
         self._check_input(tuple(x.shape))
+        if self.statistics is not None:
+            self.statistics.check(x.shape[1])
         parts = self.deployed(x.scale.cpu().numpy())
-        tensor = {
-            name: torch.as_tensor(value.copy(), device=x.device)
-            for name, value in parts.items()
-            if isinstance(value, np.ndarray)
-        }
         recurrent, inputs = (
             torch.as_tensor(_matrix(parts[name]), device=x.device).T
             for name in ("recurrent_weights", "input_weights")
         )
+        constants = {
+            name: torch.as_tensor(value.copy(), device=x.device)
+            for name, value in parts.items()
+            if isinstance(value, np.ndarray)
+        }
         ints = x.ints
         zeros = ints.new_zeros(len(ints), self.hidden_size)
         state, steps = State(zeros, zeros), []
+        seen, seen_x = zeros, torch.zeros_like(ints[:, 0])
         for t in range(ints.shape[1]):
+            at = {name: v[t] if parts["bias"].ndim == 2 else v for name, v in constants.items()}
+            seen_x = _follow(seen_x, ints[:, t], parts.get("input_delta", 0))
             # Sums of few products of small integers: exact in double precision.
-            a = (state.h.double() @ recurrent).long() * tensor["recurrent_gain"]
-            b = (ints[:, t].double() @ inputs).long() * tensor["input_gain"] + tensor["bias"]
-            h, c = self.integer_cell(a, b, state, parts["shift"], tensor)
+            a = (seen.double() @ recurrent).long() * at["recurrent_gain"]
+            b = (seen_x.double() @ inputs).long() * at["input_gain"] + at["bias"]
+            h, c = self.integer_cell(a, b, state, parts["shift"], at)
             state = State(torch.where(h.abs() < self._least, 0, h), c)
             steps.append(state.h)
+            seen = _follow(seen, state.h, parts.get("state_delta", 0))
         return QTensor.of(torch.stack(steps, 1) if self.every_step else state.h, STATE_STEP)
 
     def lower(self, lowering: Lowering, *inputs: str) -> str:
@@ -330,6 +378,8 @@ class Recurrent(Layer):
                 f"input must be a sequence (steps, {self.input_size}), found a sample of shape {shape}"
             )
         self._check_input((1, *shape))
+        if self.statistics is not None:
+            self.statistics.check(shape[0])
         return lowering.add(
             type(self).__name__.lower(), x, scale=STATE_STEP, **self.deployed(lowering.scale(x))
         )
@@ -344,32 +394,17 @@ def _scale(code: str) -> str | float:
     return 1.0 if code in ("binary", "ternary") else "learned"
 
 
+def _follow(seen: torch.Tensor, new: torch.Tensor, least: float) -> torch.Tensor:
+    """``new`` where it differs from ``seen`` by ``least`` or more, else ``seen``."""
+    return torch.where((new - seen).abs() >= least, new, seen)
+
+
+def _least_steps(delta: float, step: float) -> int:
+    """The fewest steps that are ``delta`` or more, and 1 or more."""
+    return max(1, math.ceil(delta / step - 1e-9))
+
+
 def _rounded(h: torch.Tensor) -> torch.Tensor:
     """h as deployed, 8 bits, with a straight-through gradient."""
     steps = torch.floor(h / STATE_STEP + 0.5).clamp(-128, 127) * STATE_STEP
     return h + (steps - h).detach()
-
-
-def _check_range(value, what: str, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidInput(f"{what} must be an integer in {least}..{most}, not {value!r}")
-
-
-_VARIANTS = {
-    "proj_size": "projections",
-    "dropout": "dropout between layers; put torch.nn.Dropout behind the layer",
-    "num_layers": "several layers at once; stack LSTM(every_step=True) and LSTM",
-    "bidirectional": "both directions at once; run two layers, one over the reversed sequence",
-    "batch_first": "other orders than (batch, steps, features)",
-    "batch_norm": "batch norm in a cell, whose statistics differ from step to step; gains replace it",
-    "norm": "other normalization than gains",
-    "peepholes": "peepholes",
-}
-
-
-def _refuse_variants(options: dict[str, object]) -> None:
-    if options.get("batch_first") is True:  # as it is
-        del options["batch_first"]
-    for name, what in _VARIANTS.items():
-        if name in options:
-            raise Unsupported(f"{name} is not supported: no {what}")

@@ -144,6 +144,8 @@ def fit(
         share = min(1.0, 2 * epoch / epochs)
         for layer in recurrent:
             layer.ramp(share)
+            if epoch >= epochs * (1 - frozen_part):
+                layer.freeze_statistics()
         order = torch.randperm(len(x), generator=generator)
         total = 0.0
         for step in range(batches):

@@ -97,6 +97,94 @@ def test_training_sees_what_is_deployed(kind, activation):
     assert float(real.abs().mean()) > 0.1
 
 
+VARIANTS = {
+    "bn_time": {"norm": "bn_time", "steps": 6},
+    "bn_shared": {"norm": "bn_shared"},
+    "changes": {"state_delta": 0.05, "input_delta": 0.2},
+    "all changes": {"state_delta": 0.0},
+    "changes, bn_time": {"norm": "bn_time", "steps": 6, "input_delta": 0.3, "threshold": 0.1},
+}
+
+
+def varied(kind: type, name: str, units: int = 24) -> tuple[nn.Sequential, torch.Tensor]:
+    """A network with statistics of its own, trained on with them, and sequences."""
+    model = network(units, kind=kind, every_step=True, **VARIANTS[name])
+    x = torch.randn(64, 6, 3)
+    layer = model[1]
+    with torch.no_grad():
+        for gain in (layer.gain_input, layer.gain_hidden):
+            gain.uniform_(0.3, 1.0)
+        for _ in range(30):
+            model.train()(x)
+        layer.freeze_statistics()
+        model(x)
+    return model, x
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_variants_are_deployed_as_trained(kind, name, tmp_path):
+    """To the bit what the graph computes, and up to roundings what training computes."""
+    model, x = varied(kind, name)
+    real = model.train()(x).detach()
+    graph = lower(model.eval(), x)
+    want = graph.run(graph.quantize(x.numpy()))
+    assert np.array_equal(integers(model(x)), want)
+    # Roundings make changes that are near the limit count or not.
+    assert np.abs(want / 128 - real.numpy()).mean() < (0.04 if "changes" in name else 0.02)
+    checkpoint.save(model, tmp_path / "m.pt")
+    assert np.array_equal(checkpoint.load(tmp_path / "m.pt").run(graph.quantize(x.numpy())), want)
+
+
+def test_every_change_is_what_elements_are():
+    model, x = varied(q.LSTM, "all changes")
+    want = integers(model.eval()(x))
+    op = lower(model, x).nodes[1].op
+    assert (op.state_delta, op.input_delta) == (1, 1)
+    model[1].state_delta = None
+    assert lower(model, x).nodes[1].op.state_delta == 0
+    assert np.array_equal(integers(model(x)), want)
+
+
+def test_least_changes_are_no_less_than_told():
+    model, x = varied(q.LSTM, "changes")
+    op = lower(model.eval(), x).nodes[1].op
+    assert (op.state_delta, op.input_delta) == (7, 4)  # 0.05 of 1/128, 0.2 of 1/16
+
+
+def test_statistics_of_steps_and_of_all_steps():
+    """Batch norm as PyTorch's, with the moments of the very products; a and b apart."""
+    for name, sets in (("bn_time", 6), ("bn_shared", 1)):
+        model, x = varied(q.LSTM, name)
+        layer = model[1]
+        x = model[0](x)
+        b = x @ layer._input.fake(layer.weight_input, None).T
+        axes = 0 if sets == 6 else (0, 1)
+        want = b.mean(axes).detach().reshape(sets, -1)
+        assert layer.statistics.input_mean.shape == (sets, 96)
+        assert torch.allclose(layer.statistics.input_mean, want, atol=0.05)
+        assert layer.statistics.recurrent_var[-1].min() > 0.01
+    assert layer.statistics.tuned == 1
+
+
+@pytest.mark.parametrize("name", ["bn_time", "bn_shared"])
+def test_statistics_that_cannot_be(name):
+    model = network(**VARIANTS[name])
+    with pytest.raises(InvalidInput, match="2 sequences or more a batch in training, found 1"):
+        model.train()(torch.randn(1, 6, 3))
+    if name == "bn_time":
+        with pytest.raises(InvalidInput, match="statistics of 6 steps, found a sequence of 5"):
+            model[1].train()(torch.randn(2, 5, 3))
+        model[0].shape = (5, 3)
+        with pytest.raises(InvalidInput, match="statistics of 6 steps, found a sequence of 5"):
+            lower(model.eval(), torch.zeros(1, 5, 3))
+    else:
+        with pytest.raises(
+            Unsupported, match=r"layer '1' .* call freeze_statistics\(\) and train on"
+        ):
+            lower(model.eval(), torch.zeros(1, 6, 3))
+
+
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_reach_everything(kind, code):
@@ -134,7 +222,17 @@ def test_settled_weights_are_deployed_alike():
     [
         ({"proj_size": 3}, Unsupported, "proj_size is not supported: no projections"),
         ({"bidirectional": True}, Unsupported, "bidirectional is not supported"),
-        ({"batch_norm": True}, Unsupported, "no batch norm in a cell, whose statistics differ"),
+        ({"batch_norm": True}, Unsupported, "take norm='bn_time' or 'bn_shared'"),
+        ({"norm_cell": True}, Unsupported, "no normalization of the cell's state: its statistics"),
+        (
+            {"norm": "layer"},
+            InvalidInput,
+            "norm must be one of wn, bn_time, bn_shared, not 'layer'",
+        ),
+        ({"norm": "bn_time"}, InvalidInput, r"needs steps, .* 1..32, not None"),
+        ({"norm": "bn_time", "steps": 33}, InvalidInput, r"1..32, not 33"),
+        ({"steps": 6}, InvalidInput, "steps is for norm 'bn_time', not for 'wn'"),
+        ({"state_delta": -1}, InvalidInput, "state_delta must be a number of 0 or more"),
         ({"batch_first": False}, Unsupported, "batch_first is not supported: no other orders"),
         ({"threshold": 2}, InvalidInput, r"threshold must lie in 0..1, not 2"),
         ({"activation": "relu"}, InvalidInput, "activation must be 'plan' or 'table', not 'relu'"),
