@@ -16,6 +16,7 @@ from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.lib.recurrent import Recurrent, step_cycles
 from hwgen.passes.pipeline import run_passes
 from hwgen.passes.schedule import schedule
+from hwgen.report.activity import Activity
 from hwgen.rtl.device import find_device
 from hwgen.rtl.emit import emit
 from hwgen.rtl.yosys import count_cells, yosys_version
@@ -77,10 +78,11 @@ def run(progress: Callable[[str], None]) -> Iterator[Table]:
 def _sequences(table: Table, name: str, graph: Graph, cell: str, x: np.ndarray) -> None:
     op = graph[cell].op
     steps = x.shape[1]
-    before = graph.operands(graph[cell])[0]
     values = graph.run_all(x)
-    events = op.events(values[graph[cell].inputs[0]])
-    fed = op.states(values[graph[cell].inputs[0]])[:, :-1]
+    activity = Activity.of(
+        graph, graph[cell], Schedule("events", pe=LANES, simd=ROWS), values[graph[cell].inputs[0]]
+    )
+    events, columns = activity.events, activity.columns
     clocks, differ = {}, 0
     for form in ("events", "columns"):
         pick = Schedule(form, pe=LANES, simd=ROWS)
@@ -96,13 +98,12 @@ def _sequences(table: Table, name: str, graph: Graph, cell: str, x: np.ndarray) 
             .sum()
         )
         clocks[form] = (result.ends[-1] - result.ends[0]) / (len(x) - 1) / steps
-    each = -(-op.rows // LANES)
-    columns = op.units + before.channels
+    each = activity.column_clocks
     added = {"events": events[1:].mean() * each, "columns": columns * each}
     table.add(
         name,
         steps,
-        f"{100 * (fed == 0).mean():.1f} %",
+        f"{100 * activity.idle:.1f} %",
         f"{events.mean():.1f}, {np.percentile(events, 99):.0f} of {columns}",
         f"{clocks['events']:.0f}, {clocks['columns']:.0f}",
         f"{added['events']:.0f}, {added['columns']:.0f}",
@@ -110,7 +111,7 @@ def _sequences(table: Table, name: str, graph: Graph, cell: str, x: np.ndarray) 
         f"{clocks['columns'] / clocks['events']:.2f}",
         f"{events[1:].mean() * op.rows / clocks['events']:.1f}",
         f"{columns * op.rows / clocks['events']:.1f}",
-        f"{100 * op.rows / (each * LANES):.0f} %",
+        f"{100 * activity.lanes_in_use:.0f} %",
         table.check(name, differ, 2 * len(x)),
     )
 

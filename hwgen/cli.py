@@ -152,7 +152,9 @@ def simulate(
     """
     from .arguments import chosen_samples, no_rerun, warn_of_damage
     from .build import Build
+    from .report.activity import activity_table
     from .report.progress import Console
+    from .report.table import counted
     from .sim import check_timing, protocol_check
     from .verification import compare
 
@@ -181,6 +183,7 @@ def simulate(
         if value is not None
     ]
     print("; ".join([f"{design.top} in {simulator}: {result.cycles} cycles", *measured]))
+    activity_table(loaded.graph, loaded.schedules, x, f"these {counted(len(x), 'sample')}")
     if result.waves:
         print(f"waveforms: {result.waves} (open them with GTKWave or Surfer)")
     print(f"0 of {len(x)} outputs differ")

@@ -13,6 +13,7 @@ from torch import nn
 from ..errors import InvalidInput
 from .folding import SMALLEST
 from .layer import Layer
+from .recurrent import Recurrent
 from .tensor import QTensor
 from .weighted import Weighted
 
@@ -63,7 +64,7 @@ def recalibrate(
     Statistics of a training with weights that are drawn, or that still changed, are not those of
     the deployed weights. Layer after layer, in the order of execution, the mean and the deviation
     of the deployed layer's results over all samples are taken, those before it being recalibrated
-    already.
+    already; in a recurrent layer, step after step. What "bn_shared" has been trained with stays.
 
     Parameters
     ----------
@@ -96,6 +97,9 @@ def recalibrate(
         before = _accuracy(model.eval(), *pair, batch)
     layers = _in_order(model.eval(), inputs[:1])
     for layer in layers:
+        if isinstance(layer, Recurrent):
+            layer.collect_statistics(_input_of(model, layer, inputs, batch))
+            continue
         # Fine weights are rounded anew once the statistics have changed them: measure those too.
         for _ in range(1 + layer.folds_before):
             _collect(model, layer, inputs, batch)
@@ -109,7 +113,8 @@ def _as_trained(model: nn.Module) -> Iterator[None]:
     """Fake quantization with the running statistics, dropout off."""
     model.eval()
     layers = [layer for layer in model.modules() if isinstance(layer, Layer)]
-    frozen = {layer: layer.statistics_frozen for layer in layers if isinstance(layer, Weighted)}
+    kinds = (Weighted, Recurrent)
+    frozen = {layer: layer.statistics_frozen for layer in layers if isinstance(layer, kinds)}
     for layer in layers:
         layer.training = True
     for layer in frozen:
@@ -134,13 +139,14 @@ def _accuracy(model: nn.Module, inputs, labels, batch: int) -> float:
 
 
 @torch.no_grad()
-def _in_order(model: nn.Module, sample: torch.Tensor) -> list[Weighted]:
+def _in_order(model: nn.Module, sample: torch.Tensor) -> list[Weighted | Recurrent]:
     """Layers with batch norm, in the order of execution."""
-    found: dict[Weighted, None] = {}
+    found: dict[Weighted | Recurrent, None] = {}
     hooks = [
         layer.register_forward_pre_hook(lambda layer, _: found.setdefault(layer))
         for layer in model.modules()
-        if isinstance(layer, Weighted) and layer.norm is not None
+        if (isinstance(layer, Weighted) and layer.norm is not None)
+        or (isinstance(layer, Recurrent) and layer.norm == "bn_time")
     ]
     try:
         model(sample)
@@ -155,26 +161,39 @@ class _Enough(Exception):
 
 
 @torch.no_grad()
-def _collect(model: nn.Module, layer: Weighted, inputs: torch.Tensor, batch: int) -> None:
-    """Mean and variance of the layer's results before batch norm."""
+def _reach(model: nn.Module, layer: Layer, inputs: torch.Tensor, batch: int) -> Iterator[QTensor]:
+    """What the layer gets, batch after batch."""
     seen: list[QTensor] = []
 
     def stop(_, arguments):
         seen[:] = arguments
         raise _Enough
 
-    count, total, squares = 0, 0.0, 0.0
     hook = layer.register_forward_pre_hook(stop)
     try:
         for start in range(0, len(inputs), batch):
             try:
                 model(inputs[start : start + batch])
             except _Enough:
-                y = _before_norm(layer, seen[0])
-                count += y.shape[1]
-                total, squares = total + y.sum(1), squares + y.square().sum(1)
+                yield seen[0]
     finally:
         hook.remove()
+
+
+def _input_of(model: nn.Module, layer: Layer, inputs: torch.Tensor, batch: int) -> QTensor:
+    """All that the layer gets."""
+    parts = list(_reach(model, layer, inputs, batch))
+    return QTensor.of(torch.cat([part.ints for part in parts]), parts[0].scale.cpu().numpy())
+
+
+@torch.no_grad()
+def _collect(model: nn.Module, layer: Weighted, inputs: torch.Tensor, batch: int) -> None:
+    """Mean and variance of the layer's results before batch norm."""
+    count, total, squares = 0, 0.0, 0.0
+    for x in _reach(model, layer, inputs, batch):
+        y = _before_norm(layer, x)
+        count += y.shape[1]
+        total, squares = total + y.sum(1), squares + y.square().sum(1)
     mean = total / count
     layer.norm.running_mean.copy_(mean)
     layer.norm.running_var.copy_((squares / count - mean.square()).clamp_min(0))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import islice
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -345,19 +347,24 @@ class Recurrent(Layer):
         if self.statistics is not None:
             self.statistics.check(x.shape[1])
         parts = self.deployed(x.scale.cpu().numpy())
+        steps = [h for h, _ in self._integer_steps(x.ints, parts)]
+        return QTensor.of(torch.stack(steps, 1) if self.every_step else steps[-1], STATE_STEP)
+
+    def _integer_steps(
+        self, ints: torch.Tensor, parts: dict[str, object]
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """h after every step, and what the recurrent product of that step saw of the state before."""
         recurrent, inputs = (
-            torch.as_tensor(_matrix(parts[name]), device=x.device).T
+            torch.as_tensor(_matrix(parts[name]), device=ints.device).T
             for name in ("recurrent_weights", "input_weights")
         )
         constants = {
-            name: torch.as_tensor(value.copy(), device=x.device)
+            name: torch.as_tensor(value.copy(), device=ints.device)
             for name, value in parts.items()
             if isinstance(value, np.ndarray)
         }
-        ints = x.ints
         zeros = ints.new_zeros(len(ints), self.hidden_size)
-        state, steps = State(zeros, zeros), []
-        seen, seen_x = zeros, torch.zeros_like(ints[:, 0])
+        state, seen, seen_x = State(zeros, zeros), zeros, torch.zeros_like(ints[:, 0])
         for t in range(ints.shape[1]):
             at = {name: v[t] if parts["bias"].ndim == 2 else v for name, v in constants.items()}
             seen_x = _follow(seen_x, ints[:, t], parts.get("input_delta", 0))
@@ -366,9 +373,31 @@ class Recurrent(Layer):
             b = (seen_x.double() @ inputs).long() * at["input_gain"] + at["bias"]
             h, c = self.integer_cell(a, b, state, parts["shift"], at)
             state = State(torch.where(h.abs() < self._least, 0, h), c)
-            steps.append(state.h)
+            yield state.h, seen
             seen = _follow(seen, state.h, parts.get("state_delta", 0))
-        return QTensor.of(torch.stack(steps, 1) if self.every_step else state.h, STATE_STEP)
+
+    @torch.no_grad()
+    def collect_statistics(self, x: QTensor) -> None:
+        """Take the statistics of every step anew: those of the deployed weights, over sequences."""
+        norm = self.statistics
+        norm.check(x.shape[1])
+        signs = np.ones(len(self.gain_hidden), dtype=np.int64)
+        weights = {}
+        for name, quantizer in (("input", self._input), ("hidden", self._hidden)):
+            weight = getattr(self, f"weight_{name}").double().cpu()
+            whole, step = quantizer.integers(weight, None, signs)
+            whole = torch.as_tensor(whole, dtype=torch.float64, device=x.device)
+            weights[name] = whole.T * float(step)
+        b = self._seen_inputs(x.plain()).double() @ weights["input"]
+        norm.input_mean.copy_(b.mean(0))
+        norm.input_var.copy_(b.var(0, unbiased=False))
+        # The products of a step follow from the statistics of those before it.
+        for t in range(1, x.shape[1]):
+            parts = self.deployed(x.scale.cpu().numpy())
+            *_, (_, seen) = islice(self._integer_steps(x.ints, parts), t + 1)
+            a = seen.double() * STATE_STEP @ weights["hidden"]
+            norm.recurrent_mean[t] = a.mean(0)
+            norm.recurrent_var[t] = a.var(0, unbiased=False)
 
     def lower(self, lowering: Lowering, *inputs: str) -> str:
         (x,) = inputs

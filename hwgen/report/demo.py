@@ -14,6 +14,7 @@ from ..compiler import compile
 from ..errors import MissingTool
 from ..undisturbed import undisturbed
 from ..verification import compare
+from .activity import activity_table
 from .progress import Console
 from .table import layer_table, print_table, summary
 
@@ -79,6 +80,7 @@ def run_demo(name: str, out: Path) -> None:
         ("form", "samples", "outputs differ", "accuracy", "time"),
         rows,
     )
+    activity_table(graph, build.schedules, x, f"the {len(x)} samples")
     for text in missing:
         print(f"left out: {text}")
     print(f"0 outputs differ; {time.monotonic() - begin:.0f} s. The build is in {build.folder}.")

@@ -97,6 +97,44 @@ def test_as_trained_draws_weights():
     assert report.as_trained < 1.0
 
 
+@pytest.mark.parametrize("kind", [q.LSTM, q.GRU])
+def test_statistics_of_recurrent_layers_are_those_of_the_deployed_products(kind):
+    """Of the states and weights of the graph, step by step, over the whole set."""
+    torch.manual_seed(1)
+    model = nn.Sequential(
+        q.InputQuantizer(5, scale=1 / 16, shape=(5, 3)),
+        kind(3, 16, stochastic=True, norm="bn_time", steps=5),
+        q.Linear(16, 2),
+    )
+    layer, x = model[1], torch.randn(200, 5, 3)
+    nn.init.constant_(layer.gain_hidden, 0.7)
+    report = q.recalibrate(model, x, torch.zeros(200, dtype=torch.int64), batch=70)
+    assert (report.layers, report.samples) == (1, 200)
+    assert report.as_trained is not None
+    graph = lower(model, x)
+    op, whole = graph.nodes[1].op, graph.quantize(x.numpy())
+    a = op.states(whole)[:, :-1] / 128 @ op.recurrent_weights.decode().T
+    b = whole / 16 @ op.input_weights.decode().T
+    found = layer.statistics
+    assert np.allclose(found.input_mean.numpy(), b.mean(0), atol=1e-5)
+    assert np.allclose(found.input_var.numpy(), b.var(0), atol=1e-5)
+    # Gains of earlier steps are rounded anew once those of later ones are known.
+    assert np.allclose(found.recurrent_mean[1:].numpy(), a.mean(0), atol=0.02)
+    assert np.allclose(found.recurrent_var[1:].numpy(), a.var(0), rtol=0.1, atol=0.005)
+    assert a.var(0).mean() > 0.05
+
+
+def test_shared_statistics_stay_as_they_were_trained_with():
+    model = nn.Sequential(
+        q.InputQuantizer(5, scale=1 / 16, shape=(5, 3)), q.GRU(3, 4, norm="bn_shared")
+    )
+    model[1].freeze_statistics()
+    model.train()(torch.randn(8, 5, 3))
+    before = model[1].statistics.input_var.clone()
+    assert q.recalibrate(model, torch.randn(8, 5, 3)).layers == 0
+    assert torch.equal(model[1].statistics.input_var, before)
+
+
 def test_what_cannot_be_recalibrated():
     model = network("ternary")
     with pytest.raises(InvalidInput, match="inputs must hold a sample to recalibrate on"):

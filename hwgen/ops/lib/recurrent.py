@@ -185,11 +185,20 @@ class Recurrent(Op):
 
         Those of inputs and states that are not zero, or that have changed.
         """
-        count = 0
-        for seen in self._states_and_fed(x)[1:]:
-            values = np.diff(seen, axis=1, prepend=0) if self.by_changes else seen
-            count = count + np.count_nonzero(values, axis=2)
-        return count.reshape(x.shape[:2])
+        return sum(np.count_nonzero(added, axis=2) for added in self._added(x)).reshape(x.shape[:2])
+
+    def idle_states(self, x: np.ndarray) -> float:
+        """The part of the states that steps begin with which is skipped; the first step aside.
+
+        Those that are zero, or that have not changed.
+        """
+        fed = self._added(x)[0][:, 1:]
+        return float((fed == 0).mean()) if fed.size else 1.0
+
+    def _added(self, x: np.ndarray) -> list[np.ndarray]:
+        """What every step adds to its products, of the state and of the input: values or changes."""
+        seen = self._states_and_fed(x)[1:]
+        return [np.diff(part, axis=1, prepend=0) if self.by_changes else part for part in seen]
 
     def cost(self, x: Type, *, schedule: Schedule) -> Cost:
         steps, features = x.shape
