@@ -1,8 +1,8 @@
 """How C computes the sigmoids of recurrent cells: what ``hwgen_recurrent.h`` holds of it.
 
-Without DSP extensions by lines, or from the half table of the op. Cores that have them look all of
-it up: a clip, which narrows a pre-activation as well, a shift and a load take three cycles, lines
-take six and a half of a pair's thirteen.
+Without DSP extensions by lines, or from a table of half a sigmoid. Cores that have them look all of
+it up: the clip that narrows a pre-activation anyway, a shift and a load. Lines of two at a time
+take thirteen cycles, and packing them two more.
 """
 
 from __future__ import annotations
