@@ -13,6 +13,7 @@ from ..ops.lib import gates
 from ..ops.lib.recurrent import STATE_BITS, Recurrent
 from .dsp.column_kernels import COLUMN_KERNELS, ColumnKernel
 from .dsp.micro_assembly import REGISTERS
+from .gates import Z_MOST, Form
 from .storage import CType, storage
 from .templates import TEMPLATES, wrap_code
 
@@ -23,7 +24,6 @@ __all__ = [
     "Columns",
     "column_blocks",
     "fours_a_block",
-    "plan_lines",
     "render_recurrent",
 ]
 
@@ -40,13 +40,6 @@ _PARTS = 3
 """Bytes that a change of a byte takes at most."""
 
 _BYTE = CType(8, False)
-_LANES = {
-    "add": "HWGEN_PV_ADD_H",
-    "sub": "HWGEN_PV_SUB_H",
-    "min": "HWGEN_PV_MIN_H",
-    "max": "HWGEN_PV_MAX_H",
-    "shift_right": "HWGEN_PV_SRA_SC_H",
-}
 _WIDE_DATA = tuple(CType(bits, signed) for bits in (8, 16) for signed in (True, False))
 _WIDE_WEIGHTS = tuple(CType(bits, True) for bits in (8, 16, 32))
 
@@ -132,8 +125,10 @@ class Columns:
             arguments.append(str(self.least))
         return f"hwgen_list{what}_{_kind(self.data)}({', '.join(arguments)})"
 
-    def sums(self, into: str, weights: str, name: str, count: str, rows: int) -> list[str]:
-        """The calls that compute the sums of a block of so many rows."""
+    def sums(
+        self, into: str, weights: str, name: str, count: str, rows: int, pairs: str = ""
+    ) -> list[str]:
+        """The calls that compute the sums of a block of so many rows, and pair them if asked."""
         k = self.kernel
         function = k.name if k else f"hwgen_columns_wide_{_kind(self.ctype)}"
         each = self.count * (k.column_bytes if k else ROWS)
@@ -142,6 +137,9 @@ class Columns:
             at = f" + {part * self.rows}" if part else ""
             skipped = f" + {part * each}" if part else ""
             calls.append(f"{function}({into}{at}, {weights}{skipped}, {name}, {count});")
+            if pairs:
+                pair = f" + {part * self.rows // 2}" if part else ""
+                calls.append(f"hwgen_pairs({pairs}{pair}, {into}{at}, {self.rows});")
         return calls
 
     def pack(self, blocks: np.ndarray) -> np.ndarray:
@@ -204,10 +202,12 @@ def column_blocks(rows: np.ndarray, units: int, fours: int = 1) -> np.ndarray:
     return np.moveaxis(padded, 0, 1).reshape(-1, fours * gates_ * UNITS, *rest)
 
 
-def render_recurrent(used: Collection[ColumnKernel], cells: Sequence[Recurrent]) -> str:
+def render_recurrent(
+    used: Collection[ColumnKernel], cells: Sequence[Recurrent], forms: Collection[Form]
+) -> str:
     """The text of ``hwgen_recurrent.h`` with the given micro-kernels, for the given cells.
 
-    Of each kind of them it holds ``kernels/<op>.h.j2``.
+    Of each kind of them it holds ``kernels/<op>.h.j2`` in all forms of the sigmoid.
     """
     half = gates.ONE // 2
     ends = [start for start, _, _ in gates.SEGMENTS[1:]] + [gates.LIMIT]
@@ -221,11 +221,10 @@ def render_recurrent(used: Collection[ColumnKernel], cells: Sequence[Recurrent])
         wide_weights={_kind(t): t for t in _WIDE_WEIGHTS},
         segments=segments,
         half=half,
-        lines=plan_lines(),
-        lanes=_LANES,
         cells=sorted({op.name for op in cells}),
         by_changes=any(op.by_changes for op in cells),
-        activations=gates.ACTIVATIONS,
+        forms=forms,
+        is_lookup=all(form.is_lookup for form in forms),
         together=UNITS,
         fraction=gates.FRACTION,
         h_shift=2 * gates.FRACTION - (STATE_BITS - 1),
@@ -234,29 +233,8 @@ def render_recurrent(used: Collection[ColumnKernel], cells: Sequence[Recurrent])
         shown_shift=CELL_FRACTION - (STATE_BITS - 1),
         h_most=(1 << (STATE_BITS - 1)) - 1,
         table_shift=gates.WIDTH - gates.TABLE_BITS,
-        table_last=(1 << (gates.TABLE_BITS - 1)) - 1,
+        z_most=Z_MOST,
         width=gates.WIDTH,
-        z_most=(1 << (gates.WIDTH - 1)) - 1,
+        h_bits=STATE_BITS,
     )
     return wrap_code(text)
-
-
-def plan_lines() -> list[tuple[int, int, int]]:
-    """The sigmoid of ``|z|`` less a half as the least of lines, and of a half.
-
-    Returns
-    -------
-    Shift, offset and floor of every line: ``max((|z| >> shift) + offset, floor)``. A line that
-    rounding makes the least one before it begins has a floor, else that is 0.
-    """
-    a = np.arange(gates.LIMIT)
-    lines: list[tuple[int, int, int]] = []
-    least = np.full_like(a, gates.ONE // 2)
-    for start, shift, offset in gates.SEGMENTS:
-        offset -= gates.ONE // 2
-        line = (a >> shift) + offset
-        early = np.any(line[:start] < least[:start])
-        floor = int(least[start - 1]) if early else 0
-        lines.append((shift, offset, floor))
-        least = np.minimum(least, np.maximum(line, floor))
-    return lines

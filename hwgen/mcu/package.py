@@ -12,6 +12,7 @@ from .dsp.intrinsics import render_simd
 from .dsp.micro_kernels import DOTS, render_dot
 from .dsp.pick_kernels import PICKS, render_pick
 from .function import Function
+from .gates import forms_of
 from .planning.memory import Memories
 from .target import Target
 from .templates import TEMPLATES, read_kernel
@@ -80,7 +81,7 @@ def write_runtime(
         elif name == RECURRENT:
             kernels = {k for function in functions for k in function.held}
             cells = [f.stage.kernel.op for f in functions if f.header == RECURRENT]
-            text = render_recurrent(kernels, cells)
+            text = render_recurrent(kernels, cells, forms_of(target))
         elif name == POOL:
             text = TEMPLATES.get_template("pool.h.j2").render()
         else:

@@ -6,10 +6,10 @@ import numpy as np
 
 from ..ir.code import WeightCode
 from ..ir.constant import Constant
-from ..ops.lib import gates
 from ..ops.lib.recurrent import Recurrent, product_intervals
 from .columns import UNITS, Columns, column_blocks, fours_a_block
 from .function import Function
+from .gates import Z_MOST, form_of
 from .stages import Stage
 from .storage import INT32, CType
 
@@ -73,7 +73,7 @@ def recurrent_values(stage: Stage, function: Function) -> dict[str, object]:
     gains = np.stack(
         [row_constants(op, gain, fours) for gain in (op.recurrent_gain, op.input_gain)], axis=2
     )
-    gains = function.words(f"{name}_gains", gains.reshape(len(gains), -1), INT16)
+    gains = function.words(f"{name}_gains", _paired(gains), INT16)
     weights = [
         function.words(
             f"{name}_{which}_weights",
@@ -85,9 +85,14 @@ def recurrent_values(stage: Stage, function: Function) -> dict[str, object]:
         )
     ]
     table = None
-    if op.activation == "table":
-        table = function.constant(f"{name}_sigmoid", _half_table(), CType(8, False))
+    form = form_of(function.target, op.activation)
+    if form.ctype:
+        table = function.constant(f"{name}_sigmoid", form.values, form.ctype)
+        table += f" + {-form.first}" if form.first else ""
     narrow = all(-(1 << 15) <= lo <= hi < 1 << 15 for lo, hi in product_intervals(op, x.type))
+    is_dsp = function.target.isa != "plain"
+    halves = narrow and is_dsp
+    pairs = halves and not op.by_changes  # else sums that are kept come first
     return {
         "op": op,
         "is_far": is_far,
@@ -104,12 +109,20 @@ def recurrent_values(stage: Stage, function: Function) -> dict[str, object]:
         "lists": lists,
         "find_h": of_h.find("from_h", "h", "seen_h"),
         "find_x": of_x.find("from_x", f"x + k * {features}", "seen_x"),
-        "recurrent_sums": of_h.sums("a", f"{weights[0]}[block]", "from_h", "count_h", rows),
-        "input_sums": of_x.sums("b", f"{weights[1]}[block]", "from_x", "count_x", rows),
-        "gate": "hwgen_gate_s16" if narrow else "hwgen_gate",
+        "recurrent_sums": of_h.sums(
+            "a", f"{weights[0]}[block]", "from_h", "count_h", rows, "p" * pairs
+        ),
+        "input_sums": of_x.sums(
+            "b", f"{weights[1]}[block]", "from_x", "count_x", rows, "q" * pairs
+        ),
+        "halves": halves,
+        "copies": is_dsp and units % 4 == 0 and stage.output.ctype == INT8 and not stage.epilogue,
+        "products": ("p", "q") if halves else ("a", "b"),
         "gains": gains,
         "bias": bias,
+        "form": form,
         "table": table,
+        "z_most": Z_MOST,
         "work": INT32,
     }
 
@@ -122,6 +135,12 @@ def row_constants(op: Recurrent, constant: Constant, fours: int) -> np.ndarray:
     steps = [column_blocks(rows, op.units, fours) for rows in np.atleast_2d(constant.array)]
     blocks = np.concatenate(steps)
     return blocks.reshape(len(blocks) * fours, -1)
+
+
+def _paired(gains: np.ndarray) -> np.ndarray:
+    """Both gains of every row, so that two rows' recurrent gains are followed by their input gains."""
+    pairs = gains.reshape(len(gains), -1, 2, 2)
+    return pairs.swapaxes(2, 3).reshape(len(gains), -1)
 
 
 class _Scratch:
@@ -143,12 +162,3 @@ def _bounded(weights: WeightCode, gain: Constant, data: CType) -> np.ndarray:
     if np.abs(matrix).sum(axis=1).max() * (1 << data.bits) >= 1 << 31:
         matrix = np.where(gain.array[:, None] == 0, 0, matrix)
     return matrix
-
-
-def _half_table() -> np.ndarray:
-    """The sigmoid of what is 0 or more, less a half; that of the rest is its negative."""
-    table = gates.sigmoid_table() - gates.ONE // 2
-    half = table[len(table) // 2 :]
-    if not np.array_equal(table[: len(half)], -half[::-1]):
-        raise AssertionError("the table of the sigmoid must be odd")
-    return half

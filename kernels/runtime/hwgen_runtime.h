@@ -19,6 +19,13 @@ _Static_assert(sizeof(int) >= 4, "emitted C counts and multiplies in int, which 
 #define HWGEN_APART static
 #endif
 
+/* Becomes a part of who calls it, so that what its pointers point to can stay in registers. */
+#if defined(__GNUC__)
+#define HWGEN_INSIDE __attribute__((always_inline)) static inline
+#else
+#define HWGEN_INSIDE static inline
+#endif
+
 /* Before a loop that must vanish, so that what it indexes can stay in registers. */
 #if defined(__clang__)
 #define HWGEN_UNROLL _Pragma("clang loop unroll(full)")
@@ -129,6 +136,18 @@ static inline int32_t hwgen_entry_u8(const uint8_t *table, int32_t first, int32_
     return y;
 #else
     return table[x - first];
+#endif
+}
+
+/* Entry x of a table, counted from where `zero` points to. */
+static inline int32_t hwgen_entry_s16(const int16_t *zero, int32_t x)
+{
+#if defined(HWGEN_ASSEMBLY)
+    int32_t y;
+    __asm__(HWGEN_P_LH_RR("%0", "%1", "%2") : "=r"(y) : "r"(zero), "r"(2 * x), "m"(*zero));
+    return y;
+#else
+    return zero[x];
 #endif
 }
 

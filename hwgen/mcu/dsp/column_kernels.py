@@ -88,9 +88,8 @@ class ColumnKernel:
         else:
             body, words = self._words()
         sums = [f"a{r}" for r in range(self.rows)] + ["s"] * (self.bits == 1)
-        temporaries = {"d": "(uint32_t)count", **dict.fromkeys(words, "")}
-        outputs = [Operand(name, "=&r", name) for name in sums]
-        outputs += [Operand(t, "+&r" if start else "=&r", t) for t, start in temporaries.items()]
+        temporaries = dict.fromkeys(("d", *words), "")
+        outputs = [Operand(name, "=&r", name) for name in (*sums, *temporaries)]
         outputs.append(Operand("q", "+&r", "q"))
         inputs = [Operand("w", "r", "w")]
         if self.bits == 8:
@@ -98,8 +97,16 @@ class ColumnKernel:
         inputs += [Operand(name, "r", value) for name, value in _SELECTIONS.items()]
         if self.bits == 1:
             inputs.append(Operand("ones", "r", "0x01010101u"))
-        before = tuple(base(f"li [{name}], 0") for name in sums)
-        return Assembly(before, tuple(body), "d", temporaries, tuple(outputs), tuple(inputs))
+        inputs.append(Operand("rest", "m", "rest"))  # all registers are taken
+        # The first step begins the sums. What its transposition has left free counts the others.
+        counter = "o3" if self.bits == 1 else "t"
+        before = [line.replace("HWGEN_PV_SDOT", "HWGEN_PV_DOT") for line in body]
+        before.insert(-1, base(f"lw [{counter}], [rest]"))
+        before.append(base(f"beqz [{counter}], 1f"))
+        return Assembly(
+            *(tuple(before), tuple(body), counter, temporaries, tuple(outputs), tuple(inputs)),
+            after=('"1:\\n"',),
+        )
 
     def _words(self) -> tuple[list[str], list[str]]:
         """The loop, and its temporaries, where a column is whole words."""

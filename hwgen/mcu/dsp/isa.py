@@ -186,10 +186,13 @@ _ROWS = (
     _scalar("clipr", (5, 0x0A), 0x3A),
     _scalar("clipur", (6, 0x0A), 0x3B),
     _scalar("mac", (0, 0x21), 0x48, acc=True),
-    # Low halves of A and B: D = A * B >> N, unsigned; D = (A * B + half of 2^N) >> N. High halves:
-    # D = (D + A * B + half of 2^N) >> N.
+    # Low halves of A and B: D = A * B >> N, unsigned; D = (A * B + half of 2^N) >> N;
+    # D = (D + A * B) >> N, also with half of 2^N. Then the same of high halves.
     _scaled("mulun", (0, 0), (5, 0)),
     _scaled("mulsrn", (4, 2), (4, 2)),
+    _scaled("macsn", (1, 2), (6, 0), acc=True),
+    _scaled("macsrn", (5, 2), (6, 2), acc=True),
+    _scaled("machhsn", (1, 3), (6, 1), acc=True),
     _scaled("machhsrn", (5, 3), (6, 3), acc=True),
     # D = (A + B + half of 2^N) >> N; D = (A - B) >> N.
     _scaled("addrn", (6, 0), (2, 2)),
@@ -215,7 +218,10 @@ _ROWS = (
     Instruction(
         "p.lbu.rr", "cv.lbu", "register", False, Encoding(0x03, 7, 0x20), Encoding(0x2B, 3, 0x0C)
     ),
-    # The unsigned half word or the word at A + B.
+    # The half word, signed or not, or the word at A + B.
+    Instruction(
+        "p.lh.rr", "cv.lh", "register", False, Encoding(0x03, 7, 0x08), Encoding(0x2B, 3, 0x05)
+    ),
     Instruction(
         "p.lhu.rr", "cv.lhu", "register", False, Encoding(0x03, 7, 0x28), Encoding(0x2B, 3, 0x0D)
     ),

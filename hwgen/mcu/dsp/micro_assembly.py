@@ -62,6 +62,8 @@ class Assembly:
         C variables and their first values, which are empty for most.
     outputs, inputs
         Operands.
+    after
+        Instructions and labels behind the loop.
     """
 
     before: tuple[str, ...]
@@ -70,6 +72,7 @@ class Assembly:
     temporaries: dict[str, str]
     outputs: tuple[Operand, ...]
     inputs: tuple[Operand, ...]
+    after: tuple[str, ...] = ()
 
 
 def assembly(unsigned: bool, packing: Packing, channels: int, pixels: int) -> Assembly:
