@@ -153,6 +153,7 @@ def simulate(
     from .arguments import chosen_samples, no_rerun, warn_of_damage
     from .build import Build
     from .report.progress import Console
+    from .report.table import memory_traffic
     from .sim import check_timing, protocol_check
     from .verification import compare
 
@@ -181,6 +182,8 @@ def simulate(
         if value is not None
     ]
     print("; ".join([f"{design.top} in {simulator}: {result.cycles} cycles", *measured]))
+    for line in memory_traffic(design, result.requests):
+        print(line)
     if result.waves:
         print(f"waveforms: {result.waves} (open them with GTKWave or Surfer)")
     print(f"0 of {len(x)} outputs differ")
