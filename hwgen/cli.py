@@ -54,7 +54,8 @@ def cli() -> None:
     multiple=True,
     metavar="LAYER=FORM",
     help="Hardware of one layer: spatial, folded:PExSIMD; of LFSR-masked weights also serial:PE "
-    "or scan:PExBITS; of recurrent cells events:LANESxROWS or columns:LANESxROWS. Repeatable.",
+    "or scan:PExBITS; of recurrent cells events:LANESxROWS or columns:LANESxROWS, with :streamed "
+    "where weights come through a port. Repeatable.",
 )
 @click.option(
     "--pipeline",

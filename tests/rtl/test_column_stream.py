@@ -196,7 +196,9 @@ def test_no_more_columns_are_asked_for_than_declared(tmp_path) -> None:
 def test_image() -> None:
     """Lanes from the lowest bit on, a word in whole bytes."""
     fields = np.array([[1, 2, 3], [7, 0, 5]])
-    assert image_of(fields, 3).tolist() == [[0b11010001, 0], [0b01000111, 1]]
+    words = [[0b11010001, 0], [0b01000111, 1]]
+    assert image_of(fields, 3).tolist() == words
+    assert image_of(np.tile(fields, (5000, 1)), 3).tolist() == words * 5000
 
 
 def test_image_files(tmp_path) -> None:

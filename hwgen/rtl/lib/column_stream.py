@@ -37,7 +37,12 @@ def image_of(fields: np.ndarray, bits: int) -> np.ndarray:
     -------
     uint8 array of shape (words, bytes of a word): lane k in bits ``[k * bits +: bits]``, little-endian.
     """
-    return np.packbits(bits_of(fields, bits).astype(np.uint8), axis=1, bitorder="little")
+    some = 1 << 12  # words at a time: bit by bit, all of a large network need too much memory
+    parts = [
+        np.packbits(bits_of(fields[k : k + some], bits).astype(np.uint8), axis=1, bitorder="little")
+        for k in range(0, len(fields), some)
+    ]
+    return np.concatenate(parts)
 
 
 class StreamedMvm(ColumnMvm):
