@@ -120,7 +120,7 @@ class Build:
         from .rtl.design import Design
 
         design = Design.load(self.folder / "verilog")
-        self._require(design.folder, design.sources)
+        self._require(design.folder, (*design.sources, *design.images))
         return design
 
     @cached_property

@@ -54,7 +54,8 @@ def cli() -> None:
     multiple=True,
     metavar="LAYER=FORM",
     help="Hardware of one layer: spatial, folded:PExSIMD; of LFSR-masked weights also serial:PE "
-    "or scan:PExBITS; of recurrent cells events:LANESxROWS or columns:LANESxROWS. Repeatable.",
+    "or scan:PExBITS; of recurrent cells events:LANESxROWS or columns:LANESxROWS, with :streamed "
+    "where weights come through a port. Repeatable.",
 )
 @click.option(
     "--pipeline",
@@ -154,7 +155,7 @@ def simulate(
     from .build import Build
     from .report.activity import activity_table
     from .report.progress import Console
-    from .report.table import counted
+    from .report.table import counted, memory_traffic
     from .sim import check_timing, protocol_check
     from .verification import compare
 
@@ -184,6 +185,8 @@ def simulate(
     ]
     print("; ".join([f"{design.top} in {simulator}: {result.cycles} cycles", *measured]))
     activity_table(loaded.graph, loaded.schedules, x, f"these {counted(len(x), 'sample')}")
+    for line in memory_traffic(design, result.requests):
+        print(line)
     if result.waves:
         print(f"waveforms: {result.waves} (open them with GTKWave or Surfer)")
     print(f"0 of {len(x)} outputs differ")

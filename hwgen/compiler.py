@@ -68,7 +68,7 @@ def compile(
         Most clock cycles between frames: the smallest hardware that meets it is chosen.
     schedules
         Hardware forms fixed by layer name: :class:`hwgen.Schedule` or text such as
-        ``folded:4x8`` (PE x SIMD).
+        ``folded:4x8`` (PE x SIMD), or ``events:64x4:streamed``.
     pipeline
         Most adders in a row between two registers of the spatial layers, 1 to 64; by default 4.
         Fewer mean a faster clock, more registers and a longer latency.

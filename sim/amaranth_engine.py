@@ -15,6 +15,7 @@ from hwgen.rtl.design import Design
 
 from .driver import FaultFound, StreamDriver
 from .faults import report
+from .memory import Request
 from .packing import pack_lanes, unpack_lanes
 from .result import Progress, SimulationResult
 from .scenario import Scenario
@@ -82,7 +83,7 @@ class AmaranthSimulator:
         if waves is not None:
             waves = wave_file(waves, ".vcd")
         try:
-            _simulate(self.core(), driver, waves, progress)
+            _simulate(self.core(), design, driver, waves, progress)
         except FaultFound as found:
             where = f"{design.top} in Amaranth, {scenario.name}"
             raise report(found.fault, found.status, where) from None
@@ -90,12 +91,16 @@ class AmaranthSimulator:
             progress(driver.frames, driver.frames)
         outputs = unpack_lanes(driver.outputs, design.output)
         return SimulationResult.of(
-            scenario, outputs, driver.cycles, driver.starts, driver.ends, waves
+            scenario, outputs, driver.cycles, driver.starts, driver.ends, waves, driver.requests
         )
 
 
 def _simulate(
-    core: Component, driver: StreamDriver, waves: Path | None, progress: Progress | None
+    core: Component,
+    design: Design,
+    driver: StreamDriver,
+    waves: Path | None,
+    progress: Progress | None,
 ) -> None:
     from amaranth.hdl import ClockDomain, Module, Value
     from amaranth.sim import Simulator
@@ -106,6 +111,10 @@ def _simulate(
     in_data, in_valid, in_ready = Value.cast(core.i.payload), core.i.valid, core.i.ready
     out_data, out_valid, out_ready = Value.cast(core.o.payload), core.o.valid, core.o.ready
 
+    asks = [getattr(core, f"{memory.name}_columns") for memory in design.memories]
+    takes = [getattr(core, f"{memory.name}_weights") for memory in design.memories]
+    watched = [s for a, t in zip(asks, takes, strict=True) for s in (a.valid, a.payload, t.ready)]
+
     async def bench(ctx) -> None:
         told = monotonic()
         while not driver.done:
@@ -114,9 +123,19 @@ def _simulate(
             ctx.set(in_valid, now.valid)
             ctx.set(in_data, now.data)
             ctx.set(out_ready, now.ready)
+            for ask, take, answer in zip(asks, takes, now.answers, strict=True):
+                ctx.set(ask.ready, answer.ready)
+                ctx.set(take.valid, answer.valid)
+                ctx.set(take.payload, answer.data)
             # Sampled at the clock edge: what the logic had settled to before it.
-            _, _, ready, valid, data = await ctx.tick().sample(in_ready, out_valid, out_data)
-            driver.observe(ready, valid, lambda data=data: data, None)
+            _, _, ready, valid, data, *memory = await ctx.tick().sample(
+                in_ready, out_valid, out_data, *watched
+            )
+            requests = [
+                Request(asked, taken, lambda address=address: address)
+                for asked, address, taken in zip(*(memory[k::3] for k in range(3)), strict=True)
+            ]
+            driver.observe(ready, valid, lambda data=data: data, None, requests)
             if progress and monotonic() - told > 0.3:
                 progress(len(driver.ends), driver.frames)
                 told = monotonic()

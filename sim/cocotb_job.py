@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from hwgen.rtl.design import Design
 
 from .driver import FaultFound, StreamDriver
 from .faults import Fault, Status, report
+from .memory import read_image
 from .packing import beats_to_bytes, bytes_to_beats, pack_bytes, unpack_bytes
 from .result import SimulationResult
 from .scenario import Scenario
@@ -32,7 +34,7 @@ class Job:
     Attributes
     ----------
     folder
-        Holds ``design.json``, ``scenarios.json``, the beats ``in-<index>.npy`` and the process id
+        Holds ``design.json``, ``scenarios.json``, the images of memories, the beats ``in-<index>.npy`` and the process id
         of the ``owner``; afterwards ``done-<index>.json`` with ``out-<index>.npy``, or
         ``fault-<index>.json``; and while it runs ``heartbeat``.
     design
@@ -49,6 +51,9 @@ class Job:
     def create(cls, folder: Path, design: Design, x, scenarios: Sequence[Scenario]) -> Job:
         """Write a job for the samples ``x`` into ``folder``."""
         replace(design, folder=folder).save()
+        for memory in design.memories:
+            read_image(design, memory)
+            shutil.copyfile(design.folder / memory.image, folder / memory.image)
         text = json.dumps([asdict(scenario) for scenario in scenarios])
         (folder / "scenarios.json").write_text(text, encoding="utf-8")
         (folder / "owner").write_text(str(os.getpid()), encoding="utf-8")
@@ -73,7 +78,12 @@ class Job:
     def save_result(self, index: int, driver: StreamDriver) -> None:
         outputs = beats_to_bytes(driver.outputs, self.design.output)
         np.save(self.folder / f"out-{index}.npy", outputs)
-        done = {"cycles": driver.cycles, "starts": driver.starts, "ends": driver.ends}
+        done = {
+            "cycles": driver.cycles,
+            "starts": driver.starts,
+            "ends": driver.ends,
+            "requests": driver.requests,
+        }
         self._write(f"done-{index}.json", done)
 
     def save_fault(self, index: int, found: FaultFound) -> None:
@@ -116,7 +126,13 @@ class Job:
             return None
         outputs = unpack_bytes(np.load(self.folder / f"out-{index}.npy"), self.design.output)
         return SimulationResult.of(
-            scenario, outputs, done["cycles"], done["starts"], done["ends"], waves
+            scenario,
+            outputs,
+            done["cycles"],
+            done["starts"],
+            done["ends"],
+            waves,
+            done["requests"],
         )
 
     def _error(self, fault: dict, where: str) -> HwgenError:

@@ -7,11 +7,14 @@ ports; ``harness.cpp`` does the same in C++ for whole data sets.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwgen.rtl.design import Design
 
 from .faults import Fault, Status
+from .memory import Answer, MemoryModel, Request, read_image
+from .packing import bytes_to_beats
 from .scenario import Scenario, drain_cycles, idle_limit
 
 __all__ = ["FaultFound", "Stimulus", "StreamDriver"]
@@ -41,12 +44,13 @@ class FaultFound(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stimulus:
-    """What the design's inputs are in one cycle."""
+    """What the design's inputs are in one cycle; ``answers`` are those of its memories."""
 
     reset: bool
     valid: bool
     data: int
     ready: bool
+    answers: tuple[Answer, ...] = ()
 
 
 class StreamDriver:
@@ -69,6 +73,8 @@ class StreamDriver:
         Cycles to watch for superfluous beats at the end.
     settle
         Cycles between isolated frames; phases of stalls are about as long.
+    memories
+        What answers requests for weights.
 
     Attributes
     ----------
@@ -90,7 +96,9 @@ class StreamDriver:
         idle_limit: int,
         drain: int,
         settle: int,
+        memories: Sequence[MemoryModel] = (),
     ) -> None:
+        self._memories = tuple(memories)
         self._scenario = scenario
         self._beats = beats
         self._in_beats = in_beats
@@ -119,6 +127,15 @@ class StreamDriver:
             idle_limit=idle_limit(design),
             drain=drain_cycles(design),
             settle=design.interval,
+            memories=[
+                MemoryModel(
+                    memory,
+                    bytes_to_beats(read_image(design, memory)),
+                    scenario.stalls or scenario.slow_memory,
+                    scenario.seed + number,
+                )
+                for number, memory in enumerate(design.memories)
+            ],
         )
 
     def _restart(self) -> None:
@@ -133,6 +150,13 @@ class StreamDriver:
         self._phase = self._phase_left = self._phase_start = 0
         self._source_pause = self._sink_pause = 0
         self._patient = False
+        for memory in self._memories:
+            memory.reset()
+
+    @property
+    def requests(self) -> tuple[int, ...]:
+        """Columns that were asked for since the last reset, of every memory."""
+        return tuple(memory.requests for memory in self._memories)
 
     @property
     def frames(self) -> int:
@@ -160,22 +184,34 @@ class StreamDriver:
     def done(self) -> bool:
         """Nothing is left to do, and nothing superfluous came out."""
         waiting = self._reset_left or self._reset_at is not None
-        return not waiting and self.complete and self._idle >= self._drain
+        return not waiting and self.complete and self._idle >= self._drain and not self._asking
+
+    @property
+    def _asking(self) -> bool:
+        return any(memory.busy for memory in self._memories)
 
     def drive(self) -> Stimulus:
         """The design's inputs in this cycle."""
         noise = self._random.getrandbits(self._data_bits)
+        answers = tuple(memory.drive(self._reset_left > 0) for memory in self._memories)
         if self._reset_left:
-            return Stimulus(True, False, noise, False)
+            return Stimulus(True, False, noise, False, answers)
         if self._scenario.stalls:
             self._choose_phase()
         if not self._offering:
             self._offering = self._may_offer()
         data = self._beats[self._sent] if self._offering else noise
         self._ready = self._may_take()
-        return Stimulus(False, self._offering, data, self._ready)
+        return Stimulus(False, self._offering, data, self._ready, answers)
 
-    def observe(self, in_ready: int | None, out_valid: int | None, out_data, out_last) -> None:
+    def observe(
+        self,
+        in_ready: int | None,
+        out_valid: int | None,
+        out_data,
+        out_last,
+        requests: Sequence[Request] = (),
+    ) -> None:
         """Check and count one cycle.
 
         Parameters
@@ -185,6 +221,8 @@ class StreamDriver:
         out_data, out_last
             Functions that read data and tlast, called only while the output is valid. They
             return None if unknown; where there is no tlast, ``out_last`` is None.
+        requests
+            What the memories are asked.
 
         Raises
         ------
@@ -206,8 +244,13 @@ class StreamDriver:
             self._offering = False
             self._idle = 0
         self._check_output(bool(out_valid), out_data, out_last)
+        for memory, request in zip(self._memories, requests, strict=True):
+            if fault := memory.observe(request):
+                self._fail(fault)
         if self._idle > self._idle_limit and not self.complete:
             self._fail(Fault.HANG)
+        if self._idle > self._idle_limit and self._asking:
+            self._fail(Fault.WORDS_LEFT)
         self._cycle += 1
         if self._cycle == self._reset_at:
             self._reset_at = None

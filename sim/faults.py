@@ -39,6 +39,11 @@ class Fault(IntEnum):
     LAST_MISPLACED = 5
     EXTRA_BEAT = 6
     UNKNOWN = 7
+    REQUEST_DROPPED = 8
+    REQUEST_CHANGED = 9
+    REQUEST_WRONG = 10
+    TOO_MANY_REQUESTS = 11
+    WORDS_LEFT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,13 @@ def report(fault: Fault, status: Status, where: str) -> HwgenError:
         "out, another beat followed (one was repeated, or a counter is wrong)",
         Fault.UNKNOWN: "handshake signals must be 0 or 1 after reset, and so must data that is "
         "valid; an unknown (X) was found",
+        Fault.REQUEST_DROPPED: "tvalid of a request for weights must stay high until the memory "
+        "takes it, it fell while the memory was stalling",
+        Fault.REQUEST_CHANGED: "a request for weights must not change while tvalid is high and "
+        "tready low, it changed while the memory was stalling",
+        Fault.REQUEST_WRONG: "a request for weights must say where a column begins, it does not",
+        Fault.TOO_MANY_REQUESTS: "more requests for weights are under way than the design declares",
+        Fault.WORDS_LEFT: "every word of a column that was asked for must be taken, some were not",
     }[fault]
     return ProtocolViolation(f"{at}: {text}")
 

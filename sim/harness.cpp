@@ -2,7 +2,8 @@
 // protocol and stamps the cycles in which frames start and end. sim/driver.py is the same in
 // Python, sim/verilated.py the other side of this interface.
 //
-// Compiled with IN_BYTES and OUT_BYTES (bytes of the two tdata ports) and HWGEN_TRACE (0 or 1).
+// Compiled with IN_BYTES and OUT_BYTES (bytes of the two tdata ports), HWGEN_TRACE (0 or 1), and
+// HWGEN_MEMORIES(X): X(number, name, bytes of a request, bytes of a word) for every memory.
 
 #include <cstdint>
 #include <cstdio>
@@ -10,25 +11,16 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "Vmodel.h"
+#include "column_memory.h"
 #include "verilated.h"
 #if HWGEN_TRACE
 #include "verilated_vcd_c.h"
 #endif
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "beats are copied as little-endian words");
-
-// The numbers of sim/faults.py.
-enum Fault : int32_t {
-    NONE = 0,
-    HANG = 1,
-    VALID_DROPPED = 2,
-    DATA_CHANGED = 3,
-    LAST_CHANGED = 4,
-    LAST_MISPLACED = 5,
-    EXTRA_BEAT = 6,
-};
 
 // Field by field the ctypes structures of sim/verilated.py.
 struct Config {
@@ -40,8 +32,10 @@ struct Config {
     int64_t idle_limit, drain, settle;
     int64_t reset_at;    // -1: never
     uint64_t seed;
-    int32_t stalls, isolated;
+    int32_t stalls, isolated, slow_memory;
     const char *waves;   // VCD file or null
+    MemoryConfig *memories;
+    int64_t memory_count;
 };
 
 struct Status {
@@ -74,7 +68,7 @@ struct Phase {
 class Session {
   public:
     explicit Session(const Config &config)
-        : config_(config), model_(&context_), random_(config.seed * 2 + 1),
+        : config_(config), model_(&context_), random_(config.seed),
           reset_at_(config.reset_at) {
 #if HWGEN_TRACE
         if (config.waves) {
@@ -85,6 +79,9 @@ class Session {
             if (!trace_->isOpen()) throw std::runtime_error("cannot write the waveform");
         }
 #endif
+        const bool slow = config.stalls || config.slow_memory;
+        for (int64_t k = 0; k < config.memory_count; ++k)
+            memories_.emplace_back(config.memories[k], slow, config.seed + 1 + k);
         restart();
     }
 
@@ -108,6 +105,7 @@ class Session {
         offering_ = stalled_ = false;
         phase_ = Phase();
         patient_ = false;
+        for (ColumnMemory &memory : memories_) memory.reset();
     }
 
     void cycle() {
@@ -122,7 +120,8 @@ class Session {
         if (offering_)
             std::memcpy(&model_.s_axis_tdata, config_.in + sent_ * IN_BYTES, IN_BYTES);
         else
-            std::memset(&model_.s_axis_tdata, static_cast<int>(random() & 0xff), IN_BYTES);
+            std::memset(&model_.s_axis_tdata, static_cast<int>(random_() & 0xff), IN_BYTES);
+        drive_memories(reset);
         model_.aclk = 0;
         evaluate();
         if (reset) {
@@ -144,9 +143,10 @@ class Session {
             idle_ = 0;
         }
         check_output(ready);
+        if (!fault_) observe_memories();
         if (fault_) return;
-        if (idle_ > config_.idle_limit && !complete()) {
-            fault_ = HANG;
+        if (idle_ > config_.idle_limit && (!complete() || asking())) {
+            fault_ = complete() ? WORDS_LEFT : HANG;
             return;
         }
         ++cycle_;
@@ -155,7 +155,7 @@ class Session {
             reset_left_ = 1;
             offering_ = false;
         } else {
-            done_ = complete() && reset_at_ < 0 && idle_ >= config_.drain;
+            done_ = complete() && reset_at_ < 0 && idle_ >= config_.drain && !asking();
         }
     }
 
@@ -189,6 +189,43 @@ class Session {
         idle_ = 0;
     }
 
+    void drive_memories(bool reset) {
+#define DRIVE(number, name, request_bytes, word_bytes)                                            \
+    {                                                                                             \
+        ColumnMemory &memory = memories_[number];                                                 \
+        if (!reset) memory.drive();                                                               \
+        model_.m_axis_##name##_columns_tready = !reset && memory.ready();                         \
+        model_.s_axis_##name##_weights_tvalid = memory.valid();                                   \
+        model_.s_axis_##name##_weights_tlast = memory.last();                                     \
+        if (memory.valid())                                                                       \
+            std::memcpy(&model_.s_axis_##name##_weights_tdata, memory.data(), word_bytes);        \
+        else                                                                                      \
+            std::memset(&model_.s_axis_##name##_weights_tdata,                                    \
+                        static_cast<int>(memory.noise() & 0xff), word_bytes);                     \
+    }
+        HWGEN_MEMORIES(DRIVE)
+#undef DRIVE
+    }
+
+    void observe_memories() {
+#define OBSERVE(number, name, request_bytes, word_bytes)                                          \
+    if (!fault_) {                                                                                \
+        int64_t address = 0;                                                                      \
+        std::memcpy(&address, &model_.m_axis_##name##_columns_tdata, request_bytes);              \
+        fault_ = memories_[number].observe(model_.m_axis_##name##_columns_tvalid, address,        \
+                                           model_.s_axis_##name##_weights_tready);                \
+    }
+        HWGEN_MEMORIES(OBSERVE)
+#undef OBSERVE
+    }
+
+    // Words are wanted that have not been taken.
+    bool asking() const {
+        for (const ColumnMemory &memory : memories_)
+            if (memory.busy()) return true;
+        return false;
+    }
+
     bool complete() const {
         return sent_ == config_.frames * config_.in_beats &&
                received_ == config_.frames * config_.out_beats;
@@ -200,13 +237,13 @@ class Session {
             if (received_ < sent_ / config_.in_beats * config_.out_beats) return false;
             if (idle_ < config_.settle) return false;
         }
-        return !config_.stalls || random() % 8 >= phase_.tempo.source_pause;
+        return !config_.stalls || random_() % 8 >= phase_.tempo.source_pause;
     }
 
     bool may_take() {
         if (!config_.stalls) return true;
         if (patient_ && !stalled_) return false;
-        return random() % 8 >= phase_.tempo.sink_pause;
+        return random_() % 8 >= phase_.tempo.sink_pause;
     }
 
     void choose_phase() {
@@ -220,16 +257,8 @@ class Session {
         phase_.tempo = tempo;
         patient_ = tempo.patient && !complete();
         ++phase_.index;
-        phase_.left = 8 + random() % (32 + 2 * config_.settle);
+        phase_.left = 8 + random_() % (32 + 2 * config_.settle);
         phase_.start = received_;
-    }
-
-    // xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016.
-    uint64_t random() {
-        random_ ^= random_ >> 12;
-        random_ ^= random_ << 25;
-        random_ ^= random_ >> 27;
-        return (random_ * 0x2545F4914F6CDD1DULL) >> 32;
     }
 
     void evaluate() {
@@ -246,7 +275,8 @@ class Session {
 #if HWGEN_TRACE
     std::unique_ptr<VerilatedVcdC> trace_;
 #endif
-    uint64_t random_;
+    Random random_;
+    std::vector<ColumnMemory> memories_;
     int64_t reset_at_, reset_left_ = 2;
     int64_t cycle_, sent_, received_, idle_;
     int32_t fault_ = NONE;

@@ -39,6 +39,8 @@ class SimulationResult:
         that gives each one's last output beat; empty otherwise.
     waves
         The waveform file, where one was asked for.
+    requests
+        Columns of weights that were asked for since reset, of every memory of the design.
     """
 
     outputs: np.ndarray
@@ -47,6 +49,7 @@ class SimulationResult:
     latency: int | None = None
     ends: tuple[int, ...] = ()
     waves: Path | None = None
+    requests: tuple[int, ...] = ()
 
     @classmethod
     def of(
@@ -57,6 +60,7 @@ class SimulationResult:
         starts: Sequence[int],
         ends: Sequence[int],
         waves: Path | None = None,
+        requests: Sequence[int] = (),
     ) -> SimulationResult:
         """A result from the cycles in which frames started and ended."""
         interval = latency = None
@@ -66,7 +70,7 @@ class SimulationResult:
             if not scenario.isolated:
                 interval = measure_interval(ends)
                 late = tuple(int(end) - int(starts[0]) for end in ends)
-        return cls(outputs, cycles, interval, latency, late, waves)
+        return cls(outputs, cycles, interval, latency, late, waves, tuple(requests))
 
 
 class Simulator(Protocol):

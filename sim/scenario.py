@@ -30,6 +30,8 @@ class Scenario:
         again. None: never.
     seed
         Of the stalls.
+    slow_memory
+        Memories with weights stall at random, too; they do in any case where ``stalls`` is set.
     """
 
     name: str
@@ -38,27 +40,30 @@ class Scenario:
     isolated: bool = False
     reset_at: int | None = None
     seed: int = 1
+    slow_memory: bool = False
 
     @property
     def timed(self) -> bool:
         """Whether interval (back to back) or latency (isolated) mean anything here."""
-        return not self.stalls and self.reset_at is None
+        return not self.stalls and not self.slow_memory and self.reset_at is None
 
 
 def protocol_scenarios(design: Design, seed: int = 1) -> tuple[Scenario, ...]:
     """The scenarios that every design must pass.
 
     Resets strike while the first frame is inside, and later, under stalls, while frames leave and
-    enter at once.
+    enter at once. A design with memories also meets slow ones while its streams do not stall.
     """
     early = max(1, design.latency // 3)
     late = design.latency + design.interval // 2 + 1
+    slow = Scenario("slow memory", slow_memory=True, seed=seed + 2)
     return (
         Scenario("back to back"),
         Scenario("isolated frames", frames=2, isolated=True),
         Scenario("random stalls", stalls=True, seed=seed),
         Scenario("reset in mid-frame", frames=2, reset_at=early),
         Scenario("reset under stalls", frames=2, stalls=True, reset_at=late, seed=seed + 1),
+        *(slow,) * bool(design.memories),
     )
 
 

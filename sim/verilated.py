@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -12,12 +12,13 @@ from time import monotonic
 
 import numpy as np
 
-from hwgen.rtl.design import Design
+from hwgen.rtl.design import ColumnMemory, Design
 
 from . import tools
 from .cache import build_once, digest
 from .cplusplus import FLAGS, compilers, execute, shared_object
 from .faults import Fault, SimulationFailed, Status, report
+from .memory import read_image
 from .packing import pack_bytes, unpack_bytes
 from .result import Progress, SimulationResult
 from .scenario import Scenario, drain_cycles, idle_limit
@@ -34,6 +35,8 @@ WAIVED = (
     "WIDTHEXPAND",
     "WIDTHTRUNC",
 )
+
+HARNESS = ("harness.cpp", "column_memory.h")
 
 _SLICE = 0.2  # seconds between two looks at the progress, and at Ctrl-C
 
@@ -91,6 +94,10 @@ class VerilatedSimulator:
             waves = wave_file(waves, ".vcd")
         out = np.zeros((frames * design.output.beats, design.output.data_bits // 8), np.uint8)
         starts, ends = np.zeros((2, frames), np.int64)
+        images = [read_image(design, memory) for memory in design.memories]
+        memories = (_Memory * len(images))(
+            *(_Memory.of(each, image) for each, image in zip(design.memories, images, strict=True))
+        )
         config = _Config(
             beats=beats.ctypes.data,
             out=out.ctypes.data,
@@ -106,7 +113,10 @@ class VerilatedSimulator:
             seed=scenario.seed,
             stalls=scenario.stalls,
             isolated=scenario.isolated,
+            slow_memory=scenario.slow_memory,
             waves=str(waves).encode() if waves else None,
+            memories=ctypes.addressof(memories),
+            memory_count=len(memories),
         )
         status = _Status()
         where = f"{design.top} in Verilator, {scenario.name}"
@@ -128,13 +138,38 @@ class VerilatedSimulator:
             raise report(Fault(status.fault), status.public(design, frames), where)
         outputs = unpack_bytes(out, design.output)
         taken = int(ends[-1]) + 1 if frames else 0
-        return SimulationResult.of(scenario, outputs, taken, starts, ends, waves)
+        requests = [memory.requests for memory in memories]
+        return SimulationResult.of(scenario, outputs, taken, starts, ends, waves, requests)
 
 
 def lint(design: Design) -> None:
     """Raise SimulationFailed if Verilator warns of anything in ``design`` that is not WAIVED."""
     tools.require("verilator", purpose="lint")
     _verilator(design, ["--lint-only", "-Wall"], cwd=design.folder)
+
+
+class _Memory(ctypes.Structure):
+    _fields_ = (
+        ("image", ctypes.c_void_p),
+        ("depth", ctypes.c_int64),
+        ("words", ctypes.c_int64),
+        ("word_bytes", ctypes.c_int64),
+        ("ahead", ctypes.c_int64),
+        ("latency", ctypes.c_int64),
+        ("requests", ctypes.c_int64),
+    )
+
+    @classmethod
+    def of(cls, memory: ColumnMemory, image: np.ndarray) -> _Memory:
+        """A memory whose content ``image`` outlives it."""
+        return cls(
+            image=image.ctypes.data,
+            depth=memory.depth,
+            words=memory.words,
+            word_bytes=memory.word_bytes,
+            ahead=memory.ahead,
+            latency=memory.latency,
+        )
 
 
 class _Config(ctypes.Structure):
@@ -153,7 +188,10 @@ class _Config(ctypes.Structure):
         ("seed", ctypes.c_uint64),
         ("stalls", ctypes.c_int32),
         ("isolated", ctypes.c_int32),
+        ("slow_memory", ctypes.c_int32),
         ("waves", ctypes.c_char_p),
+        ("memories", ctypes.c_void_p),
+        ("memory_count", ctypes.c_int64),
     )
 
 
@@ -188,13 +226,13 @@ class _Status(ctypes.Structure):
 
 def _load(design: Design, level: int, trace: bool) -> ctypes.CDLL:
     """The shared object of a design, built if it is not in the cache."""
-    harness = files("hwgen.sim").joinpath("harness.cpp").read_text("utf-8")
-    sizes = design.input.data_bits // 8, design.output.data_bits // 8
-    options = f"{design.top} {sizes} {level} {trace} {FLAGS} {WAIVED}"
-    key = digest(compilers(), options, harness, *design.paths)
+    sources = {name: files("hwgen.sim").joinpath(name).read_text("utf-8") for name in HARNESS}
+    prologue = _prologue(design)
+    options = f"{design.top} {prologue} {level} {trace} {FLAGS} {WAIVED}"
+    key = digest(compilers(), options, *sources.values(), *design.paths)
 
     def build(folder: Path) -> None:
-        _compile(design, folder, harness, level, trace, sizes)
+        _compile(design, folder, sources, level, trace, prologue)
 
     library = ctypes.CDLL(str(build_once("verilated", key, build) / "model.so"))
     library.hwgen_open.restype = ctypes.c_void_p
@@ -204,13 +242,26 @@ def _load(design: Design, level: int, trace: bool) -> ctypes.CDLL:
     return library
 
 
+def _prologue(design: Design) -> str:
+    """What the harness must know of a design."""
+    memories = " ".join(
+        f"X({number}, {memory.name}, {memory.address_bytes}, {memory.word_bytes})"
+        for number, memory in enumerate(design.memories)
+    )
+    return (
+        f"#define IN_BYTES {design.input.data_bits // 8}\n"
+        f"#define OUT_BYTES {design.output.data_bits // 8}\n"
+        f"#define HWGEN_MEMORIES(X) {memories}\n"
+    )
+
+
 def _compile(
     design: Design,
     folder: Path,
-    harness: str,
+    harness: Mapping[str, str],
     level: int,
     trace: bool,
-    sizes: tuple[int, int],
+    prologue: str,
 ) -> None:
     """Verilog to ``folder/model.so``; everything else that was written there is removed."""
     work = folder / "cpp"
@@ -218,9 +269,8 @@ def _compile(
     options = ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--prefix", "Vmodel"]
     options += ["--Mdir", str(work)] + (["--trace"] if trace else [])
     _verilator(design, options, cwd=folder)
-    (work / "harness.cpp").write_text(harness, encoding="utf-8")
-
-    prologue = f"#define IN_BYTES {sizes[0]}\n#define OUT_BYTES {sizes[1]}\n"
+    for name, text in harness.items():
+        (work / name).write_text(text, encoding="utf-8")
     shared_object(work, folder / "model.so", level, trace, prologue)
     shutil.rmtree(work)
 

@@ -38,6 +38,9 @@ class Schedule:
         in ``pe`` and ``simd``, so that a beat holds neighbouring channels.
     lanes
         Elements a beat of a ``stream`` op; divides the channels. 0: all of them.
+    streamed
+        Of ``columns`` and ``events``: the weights of a column come through a port when it is added,
+        and are not in ROM. For networks too large for a device; never chosen without being asked for.
     pipeline
         Most adders in a row between two registers of a ``spatial`` op. Any number fits any op:
         schedules that differ in this alone are equal.
@@ -48,6 +51,7 @@ class Schedule:
     simd: int = 1
     parallel: int = 1
     lanes: int = 0
+    streamed: bool = False
     pipeline: int = field(default=PIPELINE, compare=False)
 
     @property
@@ -63,5 +67,5 @@ class Schedule:
         if self.form == "serial":
             return f"serial {self.pe}"
         if self.form in ("scan", "columns", "events"):
-            return f"{self.form} {self.pe}x{self.simd}"
+            return f"{self.form} {self.pe}x{self.simd}{' streamed' * self.streamed}"
         return self.form

@@ -24,20 +24,24 @@ def parse_schedule(text: str) -> Schedule:
 
     ``spatial``, ``folded:4x8``, ``folded:9x1x4``, ``serial:4``, ``scan:4x16``: the numbers are
     PE x SIMD, and parallel groups; of ``scan``, PE and mask bits a clock; of ``columns:64x4`` and
-    ``events:64x4``, lanes and gate rows a clock.
+    ``events:64x4``, lanes and gate rows a clock. ``events:64x4:streamed`` takes their weights from a
+    port.
     """
     if text == "spatial":
         return Schedule("spatial")
     if match := re.fullmatch(r"serial:(\d+)", text):
         return Schedule("serial", pe=int(match[1]))
-    if match := re.fullmatch(r"(scan|columns|events):(\d+)x(\d+)", text):
-        return Schedule(match[1], pe=int(match[2]), simd=int(match[3]))  # type: ignore[arg-type]
+    if match := re.fullmatch(r"scan:(\d+)x(\d+)", text):
+        return Schedule("scan", pe=int(match[1]), simd=int(match[2]))
+    if match := re.fullmatch(r"(columns|events):(\d+)x(\d+)(:streamed)?", text):
+        form, pe, simd, streamed = match.groups()
+        return Schedule(form, pe=int(pe), simd=int(simd), streamed=bool(streamed))  # type: ignore[arg-type]
     match = re.fullmatch(r"folded:(\d+)x(\d+)(?:x(\d+))?", text)
     if not match:
         raise InvalidInput(
             "a schedule must be 'spatial', 'folded:PExSIMD', 'folded:PExSIMDxGROUPS', 'serial:PE', "
-            f"'scan:PExBITS', or of recurrent cells 'columns:LANESxROWS' or 'events:LANESxROWS', "
-            f"not {text!r}"
+            "'scan:PExBITS', or of recurrent cells 'columns:LANESxROWS' or 'events:LANESxROWS', or "
+            f"with weights from a port 'events:LANESxROWS:streamed', not {text!r}"
         )
     pe, simd, parallel = (int(n or 1) for n in match.groups())
     return Schedule("folded", pe=pe, simd=simd, parallel=parallel)
@@ -149,8 +153,9 @@ def _checked(graph: Graph, node: Node, key: str, pick: Schedule) -> Schedule:
 
 
 def _options(graph: Graph, node: Node) -> list[Schedule]:
-    """Schedules that are not too large to be laid out."""
-    return [s for s in node.op.schedules(*graph.operands(node)) if _size(node, s) <= LARGEST]
+    """Schedules that are not too large to be laid out, and need no memory beside the design."""
+    fitting = node.op.schedules(*graph.operands(node))
+    return [s for s in fitting if not s.streamed and _size(node, s) <= LARGEST]
 
 
 def _size(node: Node, pick: Schedule) -> int:
@@ -173,7 +178,7 @@ def _describe_options(graph: Graph, node: Node) -> str:
         lanes, rows = (sorted({getattr(s, k) for s in columns}) for k in ("pe", "simd"))
         return (
             f"{node.where} takes columns or events with LANES in {{{', '.join(map(str, lanes))}}} "
-            f"and ROWS in {{{', '.join(map(str, rows))}}} that divide them"
+            f"and ROWS in {{{', '.join(map(str, rows))}}} that divide them, streamed or not"
         )
     if not folded:
         return f"{node.where} has no weights and follows its neighbours"

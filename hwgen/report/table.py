@@ -9,9 +9,18 @@ from ..build import Build
 from ..ir.graph import Graph, Node
 from ..ir.op import Cost
 from ..ir.schedule import Schedule
+from ..rtl.design import Design
 from ..rtl.lib.area import Area
 
-__all__ = ["counted", "digits", "layer_table", "print_checks", "print_table", "summary"]
+__all__ = [
+    "counted",
+    "digits",
+    "layer_table",
+    "memory_traffic",
+    "print_checks",
+    "print_table",
+    "summary",
+]
 
 
 WIDTH = 140  # of tables where nothing says how wide they may be
@@ -193,6 +202,11 @@ def summary(build: Build) -> list[str]:
         )
         if d.area:
             lines.append(f"area     {area_text(d.area)}")
+        lines += [
+            f"memory   beside the design, weights of {m.name}: {counted(m.depth, 'word')} of "
+            f"{counted(m.word_bytes, 'byte')} in {build.folder / 'verilog' / m.image}"
+            for m in d.memories
+        ]
     if target != "verilog":
         c = build.c
         lines.append(
@@ -200,6 +214,15 @@ def summary(build: Build) -> list[str]:
             f"arena {digits(c.arena_bytes)} bytes, constants {digits(c.constant_bytes)} bytes"
         )
     return lines
+
+
+def memory_traffic(design: Design, requests: Sequence[int]) -> list[str]:
+    """How much a simulation read of the memories beside a design; ``requests`` are columns."""
+    return [
+        f"weights of {memory.name}: {counted(number, 'column')} read, "
+        f"{counted(number * memory.words * memory.word_bytes, 'byte')}"
+        for memory, number in zip(design.memories, requests, strict=True)
+    ]
 
 
 def area_text(area: Area) -> str:

@@ -11,7 +11,7 @@ from ..errors import InvalidInput
 from ..ir.types import Int, Type
 from .lib.area import Area
 
-__all__ = ["Design", "StreamShape"]
+__all__ = ["ColumnMemory", "Design", "StreamShape"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,57 @@ class StreamShape:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnMemory:
+    """A memory beside the design, with the weights of a layer column by column.
+
+    The design asks for columns on ``m_axis_<name>_columns``: where each begins, counted in words.
+    ``s_axis_<name>_weights`` takes their words, those of all columns in the order of the requests.
+
+    Attributes
+    ----------
+    name
+        In the names of its ports.
+    columns, words
+        Columns, and words of each.
+    word_bits
+        Bits of a word that mean something; the others of its bytes are 0.
+    image
+        Its content: a file in the design's folder, every word in ``word_bytes`` bytes, little-endian.
+    ahead
+        Requests under way at most.
+    latency
+        Cycles from a request to its first word, of the memory that the design's timing is declared
+        for. That memory takes a request and gives a word in every cycle.
+    """
+
+    name: str
+    columns: int
+    words: int
+    word_bits: int
+    image: str
+    ahead: int
+    latency: int
+
+    @property
+    def depth(self) -> int:
+        """Words in all."""
+        return self.columns * self.words
+
+    @property
+    def word_bytes(self) -> int:
+        return math.ceil(self.word_bits / 8)
+
+    @property
+    def address_bits(self) -> int:
+        """Bits of a request."""
+        return max(1, (self.depth - 1).bit_length())
+
+    @property
+    def address_bytes(self) -> int:
+        return math.ceil(self.address_bits / 8)
+
+
+@dataclass(frozen=True, slots=True)
 class Design:
     """An emitted Verilog design with AXI4-Stream ports.
 
@@ -80,6 +131,8 @@ class Design:
         What it takes of a device with tables of six inputs, estimated in closed form.
     timing_is_bound
         Whether interval and latency are those of the slowest data, and other data may be faster.
+    memories
+        What gives the weights of layers that have them streamed.
     """
 
     folder: Path
@@ -91,15 +144,23 @@ class Design:
     latency: int
     area: Area | None = None
     timing_is_bound: bool = False
+    memories: tuple[ColumnMemory, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
         return tuple(self.folder / name for name in self.sources)
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Files with the content of the memories, relative to ``folder``."""
+        return tuple(memory.image for memory in self.memories)
+
     def save(self) -> Path:
         """Write ``design.json`` into the folder."""
         data = asdict(self)
         del data["folder"]
+        if not self.memories:
+            del data["memories"]
         path = self.folder / "design.json"
         path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         return path
@@ -114,6 +175,7 @@ class Design:
             data["output"] = StreamShape(**data["output"])
             data["sources"] = tuple(data["sources"])
             data["area"] = Area(**data["area"]) if data.get("area") else None
+            data["memories"] = tuple(ColumnMemory(**each) for each in data.get("memories", ()))
             return cls(folder=folder, **data)
         except FileNotFoundError:
             raise InvalidInput(

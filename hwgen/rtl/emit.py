@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amaranth.back import rtlil
-from amaranth.hdl import Fragment
+from amaranth.hdl import Fragment, Value
 
 from ..errors import HwgenError
 from ..ir.graph import Graph
@@ -23,7 +23,7 @@ from .platform import VerilogPlatform
 from .tidy import tidy
 from .top import render_top
 
-__all__ = ["emit"]
+__all__ = ["emit", "write_images"]
 
 # The writer's default output has `always @*` blocks that never run at time 0 in Icarus;
 # after `proc` there are only assignments and clocked blocks. A nameless net that is driven in parts
@@ -83,7 +83,7 @@ def emit(
     modules = _split(_write_verilog(_rename(text, core, graph.name)))
     modules.update(platform.leaves)
     top = top_name(graph.name)
-    modules[top] = render_top(top, core, network.input, network.output, header)
+    modules[top] = render_top(top, core, network.input, network.output, header, network.memories)
     names = [top, core, *sorted(set(modules) - {top, core})]
     described = descriptions(graph, schedules, network, names)
     for name in names:
@@ -102,16 +102,34 @@ def emit(
         latency=network.latency,
         area=network.area,
         timing_is_bound=network.timing_is_bound,
+        memories=network.memories,
     )
+    write_images(network, folder)
     design.save()
     return design
+
+
+def write_images(network: Network, folder: Path) -> None:
+    """Write what the memories beside a network hold.
+
+    ``<name>_weights.bin`` has the words one after the other, little-endian; ``<name>_weights.hex`` the
+    same as text, a word a line, for ``$readmemh``.
+    """
+    images = network.images()
+    for memory in network.memories:
+        words = images[memory.name]
+        path = folder / memory.image
+        path.write_bytes(words.tobytes())
+        lines = (bytes(word[::-1]).hex() + "\n" for word in words)
+        with path.with_suffix(".hex").open("w", encoding="utf-8") as file:
+            file.writelines(lines)
 
 
 def _rtlil(network: Network, name: str, platform: VerilogPlatform) -> str:
     ports = [
         (None, port, None)
-        for stream in (network.i, network.o)
-        for port in (stream.payload.as_value(), stream.valid, stream.ready)
+        for stream in network.streams
+        for port in (Value.cast(stream.payload), stream.valid, stream.ready)
     ]
     design = Fragment.get(network, platform).prepare(ports=ports, hierarchy=(name,))
     # Of several names of a net Amaranth takes the first one: it is to be that of the stream.
@@ -126,7 +144,7 @@ def _rtlil(network: Network, name: str, platform: VerilogPlatform) -> str:
 
 def _rank(name: str) -> int:
     """The module's own streams first, then those between its parts; ports of memories last."""
-    if re.fullmatch(r"[ijo]\d*__(payload|valid|ready)", name):
+    if re.fullmatch(r"([ijo]\d*|(\w+_)?(columns|weights))__(payload|valid|ready)", name):
         return 0
     if re.fullmatch(r"\w+__(addr|data|en)", name):
         return 3

@@ -54,7 +54,8 @@ def port_order(net: Net) -> tuple:
     """clk, rst, then the streams, each as payload, valid, ready."""
     if net.name in ("clk", "rst"):
         return (0, net.name)
-    stream, _, part = net.name.partition("_")
+    of_memory = re.fullmatch(r"(?:\w+_)?(?:columns|weights)_(payload|valid|ready)", net.name)
+    stream, _, part = net.name.rpartition("_") if of_memory else net.name.partition("_")
     order = {"payload": 0, "valid": 1, "ready": 2}
     return (1, stream, order.get(part, 3), net.name)
 

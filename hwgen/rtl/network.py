@@ -14,7 +14,7 @@ from amaranth.lib.wiring import In, Out
 from ..errors import RuleViolation, Unsupported
 from ..ir.graph import Graph
 from ..ir.schedule import Schedule
-from .design import StreamShape
+from .design import ColumnMemory, StreamShape
 from .lib import timing
 from .lib.area import Area, control
 from .lib.component import StreamComponent, generator, lanes_layout
@@ -59,6 +59,9 @@ class Network(wiring.Component):
         Streams at both ends.
     interval, latency, timing_is_bound
         In cycles; see :class:`hwgen.rtl.design.Design`.
+    memories
+        What gives streamed weights. Each is asked through the ports ``<name>_columns`` and
+        ``<name>_weights``.
     """
 
     _MustUse__silence = True  # networks are also made for their timing alone
@@ -85,12 +88,18 @@ class Network(wiring.Component):
                 break
         self.interval, self.latency = measured.interval, measured.latency
         self.timing_is_bound = any(c.timing_is_bound for c in self._components.values())
-        super().__init__(
-            {
-                "i": In(stream.Signature(lanes_layout(self.input))),
-                "o": Out(stream.Signature(lanes_layout(self.output))),
-            }
+        self._streamed = {n: c for n, c in self._components.items() if c.memory(n) is not None}
+        self.memories: tuple[ColumnMemory, ...] = tuple(
+            component.memory(name) for name, component in self._streamed.items()
         )
+        ports = {
+            "i": In(stream.Signature(lanes_layout(self.input))),
+            "o": Out(stream.Signature(lanes_layout(self.output))),
+        }
+        for name, component in self._streamed.items():
+            for port in ("columns", "weights"):
+                ports[f"{name}_{port}"] = component.signature.members[port]
+        super().__init__(ports)
 
     def module_name(self, node: str) -> str:
         """Full name of a node's Verilog module."""
@@ -100,6 +109,16 @@ class Network(wiring.Component):
     def components(self) -> dict[str, object]:
         """All parts by instance name: layers, and what lies between them."""
         return {instance.name: instance.component for instance in self._instances}
+
+    @property
+    def streams(self) -> list:
+        """All ports, those of the memories last."""
+        names = [f"{name}_{port}" for name in self._streamed for port in ("columns", "weights")]
+        return [self.i, self.o, *(getattr(self, name) for name in names)]
+
+    def images(self) -> dict[str, np.ndarray]:
+        """The content of the memories by name: uint8, (words, bytes of a word)."""
+        return {name: component.image() for name, component in self._streamed.items()}
 
     def areas(self) -> dict[str, Area]:
         """What every part takes of a device, estimated, by instance name."""
@@ -270,6 +289,10 @@ class Network(wiring.Component):
                 own = given.signature.create(path=(path,))
                 wiring.connect(m, given, wiring.flipped(own))
                 streams[instance.name, port] = own
+        for name, component in self._streamed.items():
+            for port in ("columns", "weights"):
+                outer = wiring.flipped(getattr(self, f"{name}_{port}"))
+                wiring.connect(m, getattr(component, port), outer)
         wiring.connect(m, streams[self._last.name, self._last.port], wiring.flipped(self.o))
         return m
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
 import jinja2
 
-from .design import StreamShape
+from .design import ColumnMemory, StreamShape
 
 __all__ = ["render_top"]
 
 
 def render_top(
-    model: str, core_module: str, input: StreamShape, output: StreamShape, header: str
+    model: str,
+    core_module: str,
+    input: StreamShape,
+    output: StreamShape,
+    header: str,
+    memories: Sequence[ColumnMemory] = (),
 ) -> str:
     """Verilog-2001 of the module ``model``: AXI4-Stream ports around ``core_module``.
 
@@ -30,8 +36,12 @@ def render_top(
         The streams of the core.
     header
         Comment lines that open the file, each with its ``//``.
+    memories
+        Beside the design: the core has streams ``<name>_columns`` and ``<name>_weights`` for each.
     """
     buses = [f"[{shape.data_bits - 1}:0]" for shape in (input, output)]
+    for memory in memories:
+        buses += [f"[{8 * n - 1}:0]" for n in (memory.address_bytes, memory.word_bytes)]
     column = max(map(len, buses))
     return _template().render(
         model=model,
@@ -46,6 +56,9 @@ def render_top(
         out_bits=output.lanes * output.width,
         extension=output.lane_bits - output.width,
         count_bits=(output.beats - 1).bit_length(),
+        memories=memories,
+        request_buses=[bus.rjust(column) for bus in buses[2::2]],
+        word_buses=[bus.rjust(column) for bus in buses[3::2]],
     )
 
 

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 import hwgen
 from hwgen.cli import cli
-from hwgen.ops.lib.recurrent import STEP_OVERHEAD
+from hwgen.ops.lib.recurrent import MEMORY_LATENCY, STEP_OVERHEAD, STREAM_LATENCY
+from hwgen.rtl.lib.column_stream import AHEAD
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "recurrent.md").read_text(encoding="utf-8")
@@ -33,7 +34,7 @@ def test_python():
 def test_commands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [line for block in blocks("sh") for line in block.splitlines()]
-    assert len(lines) == 2
+    assert len(lines) == 3
     for line in lines:
         program, *arguments = shlex.split(line)
         assert program == ".venv/bin/hwgen"
@@ -44,6 +45,9 @@ def test_commands(tmp_path, monkeypatch):
 
 def test_clocks_of_a_step_are_those_of_the_cost():
     assert f"+ {STEP_OVERHEAD}  clocks" in TEXT
+    assert f"{STREAM_LATENCY} clocks more than with ROM" in TEXT
+    assert f"the first {MEMORY_LATENCY} clocks after its request" in TEXT
+    assert f"up to {AHEAD} columns ahead of the lanes" in TEXT
 
 
 def test_links_lead_somewhere():

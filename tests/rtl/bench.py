@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hwgen.rtl.top import render_top
 from hwgen.sim import protocol_check, simulator
 from tests.rtl.draw import samples
 
-__all__ = ["check_component", "check_design", "check_network", "emit_component"]
+__all__ = ["check_component", "check_design", "check_network", "described", "emit_component"]
 
 
 def check_component(make: Callable[[], StreamComponent], x, expected, seed: int = 1) -> None:
@@ -62,20 +63,27 @@ def check_network(
     graph: Graph, schedules: dict[str, Schedule], frames: int = 4, seed: int = 1
 ) -> None:
     """A network in Amaranth's simulator."""
-    network = Network(graph, schedules)
-    design = Design(
-        Path(),
-        graph.name,
+    x = samples(graph, frames, seed)
+    engine = simulator("amaranth", core=lambda: Network(graph, schedules))
+    with tempfile.TemporaryDirectory() as folder:
+        design = described(Network(graph, schedules), Path(folder))
+        protocol_check(design, engine, x, graph.run(x), seed=seed)
+
+
+def described(network: Network, folder: Path) -> Design:
+    """The design of a network without its Verilog; ``folder`` gets what its memories hold."""
+    emit_module.write_images(network, folder)
+    return Design(
+        folder,
+        "unit",
         (),
         network.input,
         network.output,
         network.interval,
         network.latency,
         timing_is_bound=network.timing_is_bound,
+        memories=network.memories,
     )
-    x = samples(graph, frames, seed)
-    engine = simulator("amaranth", core=lambda: Network(graph, schedules))
-    protocol_check(design, engine, x, graph.run(x), seed=seed)
 
 
 def check_design(design: Design, graph: Graph, frames: int = 6, engine: str = "verilator") -> None:

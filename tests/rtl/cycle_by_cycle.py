@@ -7,6 +7,7 @@ In every cycle ``valid`` is asked first, in the order of the stream, then ``read
 from __future__ import annotations
 
 import itertools
+from collections import deque
 
 from hwgen.rtl.lib import timing
 from hwgen.rtl.lib.mac_timing import MacTiming
@@ -270,17 +271,57 @@ class Recurrent:
                 self.step_index = (self.step_index + 1) % cell.steps
                 self._begin()
             return
+        if self._add(waiting) and steps:
+            self.steps_waiting -= 1
+            self.adding, self.clock, self.result = False, 1, 0
+
+    def _add(self, waiting):
+        """A clock in which columns are added, if any are there: whether there are none."""
         # Elements of this step that are there, the one whose column is under way included.
-        left = -(-self.input // cell.words)
+        words = self.cell.words
+        left = -(-self.input // words)
         there = min(waiting - self.added, left) if left else 0
         if there and self.state:
             self.state -= 1
         elif there:
             self.input -= 1
-            self.added += self.input % cell.words == 0
-        elif steps:
-            self.steps_waiting -= 1
-            self.adding, self.clock, self.result = False, 1, 0
+            self.added += self.input % words == 0
+        return not there
+
+
+class Streamed(Recurrent):
+    """With weights that come ``ahead`` clocks after a column was asked for."""
+
+    def __init__(self, cell):
+        super().__init__(cell)
+        self.now = self.word = 0
+        self.asked = deque()  # when the first word of each column can be added
+
+    def _begin(self):
+        """Columns that are still to be asked for."""
+        self.state, self.input = self.cell.units, self.cell.features
+
+    def step(self, taken, given):
+        super().step(taken, given)
+        self.now += 1
+
+    def _add(self, waiting):
+        there = waiting > self.added and self.input > 0
+        idle = not there and not self.asked
+        room = len(self.asked) < 16
+        if self.asked and self.asked[0] <= self.now:
+            self.word += 1
+            if self.word == self.cell.words:
+                self.word = 0
+                self.asked.popleft()
+        if there and room:
+            self.asked.append(self.now + self.cell.ahead)
+            if self.state:
+                self.state -= 1
+            else:
+                self.input -= 1
+                self.added += 1
+        return idle
 
 
 def stepped(model: timing.Timing, outputs: int = 1, inputs: int = 1):
@@ -290,7 +331,7 @@ def stepped(model: timing.Timing, outputs: int = 1, inputs: int = 1):
     if isinstance(model, ScanTiming):
         return Scan(model.clocks, model.frame_beats, model.stages)
     if isinstance(model, RecurrentTiming):
-        return Recurrent(model.cell)
+        return (Streamed if model.cell.ahead else Recurrent)(model.cell)
     if isinstance(model, WindowTiming):
         return Window(model.takes, model.emits)
     return {

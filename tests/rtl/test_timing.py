@@ -40,7 +40,7 @@ def test_many_networks(drawn) -> None:
     check(Network(*drawn))
 
 
-def _recurrent(n: int) -> RecurrentTiming:
+def _recurrent(n: int, ahead: int = 0) -> RecurrentTiming:
     """A cell of some size: all steps of a frame give their results, or the last one does."""
     cell = RecurrentSteps(
         steps=1 + n // 3,
@@ -51,6 +51,7 @@ def _recurrent(n: int) -> RecurrentTiming:
         gap=1 + 3 * (n % 2),
         stages=3,
         every_step=n > 2,
+        ahead=ahead,
     )
     return RecurrentTiming(cell)
 
@@ -72,6 +73,7 @@ def chains(draw) -> list[timing.Link]:
                     lambda n: timing.Fork(),
                     lambda n: timing.Join(),
                     _recurrent,
+                    lambda n: _recurrent(n, ahead=n),
                 ]
             )
         )

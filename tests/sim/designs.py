@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.rtl.design import Design, StreamShape
+from hwgen.rtl.design import ColumnMemory, Design, StreamShape
 from hwgen.rtl.top import render_top
 
 PASS = """
@@ -58,9 +58,52 @@ endmodule
 """
 
 
+# Adds up the three words of the column that a beat names.
+LOOK = """
+module core (
+    input  wire clk, input wire rst,
+    input  wire [1:0] i_payload, input  wire i_valid, output wire i_ready,
+    output reg  [7:0] o_payload, output reg  o_valid, input  wire o_ready,
+    output reg  [3:0] look_columns_payload, output wire look_columns_valid, input wire look_columns_ready,
+    input  wire [5:0] look_weights_payload, input wire look_weights_valid, output wire look_weights_ready
+);
+    reg asking = 1'b0, adding = 1'b0;
+    reg [1:0] word = 2'd0;
+    assign i_ready = ~asking & ~adding & ~o_valid;
+    assign look_columns_valid = asking;
+    assign look_weights_ready = adding;
+    always @(posedge clk) begin
+        if (i_ready & i_valid) begin
+            asking <= 1'b1;
+            adding <= 1'b1;
+            look_columns_payload <= i_payload * 3;
+            o_payload <= 8'd0;
+        end
+        if (asking & look_columns_ready) asking <= 1'b0;
+        if (adding & look_weights_valid) begin
+            o_payload <= o_payload + look_weights_payload;
+            word <= word + 2'd1;
+            if (word == 2'd2) begin
+                word <= 2'd0;
+                adding <= 1'b0;
+                o_valid <= 1'b1;
+            end
+        end
+        if (o_valid & o_ready) o_valid <= 1'b0;
+        if (rst) begin
+            o_valid <= 1'b0;
+            asking <= 1'b0;
+            adding <= 1'b0;
+            word <= 2'd0;
+        end
+    end
+endmodule
+"""
+
+
 @dataclass(frozen=True)
 class Example:
-    """A design, its golden model and its declared timing."""
+    """A design, its golden model and its declared timing; ``image`` is what its memory holds."""
 
     name: str
     core: str
@@ -69,6 +112,8 @@ class Example:
     interval: int
     latency: int
     golden: object = field(compare=False)
+    memories: tuple[ColumnMemory, ...] = ()
+    image: bytes = b""
 
     def samples(self, count: int, seed: int = 0) -> np.ndarray:
         element = self.input.element
@@ -92,7 +137,10 @@ class Example:
     ) -> Design:
         """Write the design; every change (old, new) must apply to the core or to the top."""
         core = self.core
-        top = render_top(self.name, "core", self.input, self.output, "// a test design")
+        shapes = self.input, self.output
+        top = render_top(self.name, "core", *shapes, "// a test design", self.memories)
+        for memory in self.memories:
+            (folder / memory.image).write_bytes(self.image)
         for old, new in changes:
             assert old in core or old in top, f"nothing to mutate: {old!r}"
             core, top = core.replace(old, new), top.replace(old, new)
@@ -106,6 +154,7 @@ class Example:
             self.output,
             interval or self.interval,
             latency or self.latency,
+            memories=self.memories,
         )
 
 
@@ -128,4 +177,17 @@ ADDER = Example(
     interval=2,
     latency=2,
     golden=add_beats,
+)
+
+WORDS = (60, 1, 2, 3, 63, 5, 6, 7, 8, 9, 10, 0)
+LOOKER = Example(
+    "look_up",
+    LOOK,
+    StreamShape(1, 2, False, 1),
+    StreamShape(1, 8, False, 1),
+    interval=7,
+    latency=6,
+    golden=lambda x: np.array(WORDS).reshape(4, 3).sum(axis=1)[x],
+    memories=(ColumnMemory("look", 4, 3, 6, "look.bin", ahead=2, latency=2),),
+    image=bytes(WORDS),
 )

@@ -19,8 +19,10 @@ from .gates import verify_activation
 from .linear import accumulator
 
 __all__ = [
+    "MEMORY_LATENCY",
     "STATE_BITS",
     "STEP_OVERHEAD",
+    "STREAM_LATENCY",
     "Recurrent",
     "State",
     "product_intervals",
@@ -33,6 +35,11 @@ GAIN_BITS = 16
 MAX_SHIFT = 15
 MAX_INPUT_BITS = 16
 STEP_OVERHEAD = 9  # cycles of a step that no column and no gate row takes: filling and draining
+
+# Where weights are streamed: cycles from a request to the first word of the memory that timing is
+# declared for, and from the first event of a step to the first column that is added.
+MEMORY_LATENCY = 2
+STREAM_LATENCY = MEMORY_LATENCY + 1
 
 
 class State(NamedTuple):
@@ -361,14 +368,15 @@ def product_intervals(op: Recurrent, x: Type) -> tuple[tuple[int, int], tuple[in
 def column_schedules(gates: int, units: int) -> tuple[Schedule, ...]:
     """Every lane count and number of units that are finished at once, zeros skipped or not.
 
-    ``pe`` lanes add a column to as many rows in a clock; ``simd`` gate rows a clock go through the
-    gates, 1 or those of whole units.
+    Each with weights in ROM, and with streamed ones. ``pe`` lanes add a column to as many rows in a
+    clock; ``simd`` gate rows a clock go through the gates, 1 or those of whole units.
     """
     rows = gates * units
     wide = {min(rows, gates << k) for k in range(rows.bit_length())}
     lanes = sorted({1, *wide} | ({2} if gates % 2 == 0 else set()))
     return tuple(
-        Schedule(form, pe=pe, simd=simd)
+        Schedule(form, pe=pe, simd=simd, streamed=streamed)
+        for streamed in (False, True)
         for form in ("events", "columns")  # of equals the first is taken
         for pe in lanes
         for simd in [1, *(gates * e for e in range(1, units + 1) if units % e == 0)]
@@ -382,5 +390,6 @@ def column_lanes(gates: int, schedule: Schedule) -> tuple[int, int]:
 
 
 def step_cycles(rows: int, columns: int, schedule: Schedule) -> int:
-    """Clocks of a step that has this many columns to add."""
-    return columns * -(-rows // schedule.pe) + rows // schedule.simd + STEP_OVERHEAD
+    """Clocks of a step that has this many columns to add; of streamed ones the first is waited for."""
+    cycles = columns * -(-rows // schedule.pe) + rows // schedule.simd + STEP_OVERHEAD
+    return cycles + STREAM_LATENCY * (columns > 0) if schedule.streamed else cycles

@@ -105,8 +105,7 @@ class ColumnMvm(wiring.Component):
         super().__init__(
             {
                 "issue": In(1),
-                "column": In(range(len(fields))),
-                "column_element": In(element_shape(element)),
+                **self._column_ports(),
                 "of_input": In(1),
                 "last_word": Out(1),
                 "clear": In(1),
@@ -120,14 +119,13 @@ class ColumnMvm(wiring.Component):
 
     def area(self) -> Area:
         """Weights, lanes, sums."""
-        lanes, bits = self._lanes, self._lane.bits
-        total = area.rom(bits_of(self._fields, bits))
+        lanes = self._lanes
+        word = (self._words - 1).bit_length()
+        total = self._weight_area(word + 8)
         product = area.registers(self._lane.product_width(self._element))
         total += (self._lane.area(self._element) + product) * lanes
         wide = max(s.width for s in self._sums)
         total += (Area(lut=wide, carry=area.carry_chain(wide))) * lanes
-        word = (self._words - 1).bit_length()
-        total += area.control(word + len(self.column) + 8)
         total += area.registers(self._element.width + 2 * word)
         choices = self._choices
         for s in self._sums:
@@ -160,23 +158,39 @@ class ColumnMvm(wiring.Component):
 
         # A clock for the weights, and one for the product.
         lane, bits = self._lane, self._lane.bits
-        weight = read_only(
-            m, "weight", self._lanes * bits, [packed(row, bits) for row in self._fields]
-        )
-        m.d.comb += [weight.addr.eq(self.column + word), weight.en.eq(1)]
+        weight = self._weight(m, word)
         element = Signal.like(self.column_element, name="element_q", reset_less=True)
         m.d.sync += element.eq(self.column_element)
         multiplied = _Step(self.issue, self.of_input, first, word).later(m, 1)
         added = multiplied.later(m, 2)
         products = []
         for k in range(self._lanes):
-            value = lane.product(element, weight.data.word_select(k, bits))
+            value = lane.product(element, weight.word_select(k, bits))
             product = Signal(value.shape(), name=f"product{k}", reset_less=True)
             m.d.sync += product.eq(value)
             products.append(product)
 
         self._group(m, self._memories(m, products, multiplied.word, added), begun)
         return m
+
+    def _column_ports(self) -> dict[str, wiring.Member]:
+        """Ports that say which column, and its element."""
+        column = In(range(len(self._fields)))
+        return {"column": column, "column_element": In(element_shape(self._element))}
+
+    def _weight_area(self, control: int) -> Area:
+        """Of what gives the weights, and of so many bits of control."""
+        stored = area.rom(bits_of(self._fields, self._lane.bits))
+        return stored + area.control(control + len(self.column))
+
+    def _weight(self, m: Module, word: Signal):
+        """The weights of all lanes for a word of the column, a clock later."""
+        bits = self._lane.bits
+        weight = read_only(
+            m, "weight", self._lanes * bits, [packed(row, bits) for row in self._fields]
+        )
+        m.d.comb += [weight.addr.eq(self.column + word), weight.en.eq(1)]
+        return weight.data
 
     def _memories(self, m: Module, products: list, next_word, added: _Step) -> dict:
         """The sums, to which the products are added; by part the word that is read."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import numpy as np
 from amaranth import signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -13,7 +14,7 @@ from ...errors import Unsupported
 from ...ir.op import Op
 from ...ir.schedule import Schedule
 from ...ir.types import Int, Type
-from ..design import StreamShape
+from ..design import ColumnMemory, StreamShape
 from .area import Area
 from .timing import Timing
 
@@ -37,6 +38,8 @@ class StreamComponent(wiring.Component):
     ----------
     inputs, output
         Shapes of the streams.
+    more
+        Ports beside them.
 
     Attributes
     ----------
@@ -56,14 +59,20 @@ class StreamComponent(wiring.Component):
     # Networks are also made for their timing alone; Amaranth need not warn of those.
     _MustUse__silence = True
 
-    def __init__(self, inputs: tuple[StreamShape, ...], output: StreamShape) -> None:
+    def __init__(
+        self,
+        inputs: tuple[StreamShape, ...],
+        output: StreamShape,
+        more: Mapping[str, wiring.Member] | None = None,
+    ) -> None:
         self.inputs = inputs
         self.output = output
         ports = {
             name: In(stream.Signature(lanes_layout(shape)))
             for name, shape in zip("ij", inputs, strict=False)
         }
-        super().__init__({**ports, "o": Out(stream.Signature(lanes_layout(output)))})
+        ports["o"] = Out(stream.Signature(lanes_layout(output)))
+        super().__init__(ports | dict(more or {}))
 
     def timing(self) -> list[Timing]:
         """Fresh timing models, to be chained: what the component does to its handshakes."""
@@ -72,6 +81,14 @@ class StreamComponent(wiring.Component):
     def area(self) -> Area:
         """What the component takes of a device with tables of six inputs, in closed form."""
         raise NotImplementedError(f"{type(self).__name__} must declare its area")
+
+    def memory(self, name: str) -> ColumnMemory | None:
+        """What it asks for weights, called ``name``, through ports ``columns`` and ``weights``."""
+        return None
+
+    def image(self) -> np.ndarray:
+        """The content of that memory: uint8, shape (words, bytes of a word)."""
+        raise NotImplementedError(f"{type(self).__name__} has no memory beside it")
 
 
 Factory = Callable[[Op, tuple[Type, ...], Type, Schedule, str], StreamComponent]

@@ -25,6 +25,7 @@ from . import area
 from .cell_units import CELL_STAGES, CellUnits
 from .changes import Changes
 from .column_mvm import ColumnMvm
+from .column_stream import StreamedColumns, StreamedMvm, image_of
 from .column_weights import column_words, interleaved, joint_lane
 from .component import StreamComponent, element_shape
 from .event_queue import EventQueue
@@ -81,12 +82,16 @@ class RecurrentLayer(StreamComponent):
         self._lane = lane = joint_lane(self._matrices)
         self._lanes = schedule.pe
         self._sums = tuple(Int.fit(min(lo, -1), hi) for lo, hi in product_intervals(op, x))
-        super().__init__((source,), target)
-        self.timing_is_bound = self._skips
         columns, bits = op.units + self._features, schedule.pe * lane.bits
+        streamed = StreamedColumns(columns, self._words, bits, self._element)
+        self._stream = streamed if schedule.streamed else None
+        self._address_bits = streamed.address_bits
+        super().__init__((source,), target, streamed.ports if schedule.streamed else {})
+        self.timing_is_bound = self._skips
         self.notes = (
             f"Weights: {columns} columns, each in {self._words} words of {bits} bits: {lane.bits} a "
             "row.",
+            *(self._stream.notes if self._stream else ()),
         )
 
     @classmethod
@@ -109,6 +114,7 @@ class RecurrentLayer(StreamComponent):
             # A group of rows enters the gates in the next clock, a unit is complete with its last.
             turns + _STAGES,
             op.every_step,
+            self._stream.clocks if self._stream else 0,
         )
         return [RecurrentTiming(cell)]
 
@@ -116,22 +122,34 @@ class RecurrentLayer(StreamComponent):
         mvm = self._mvm()
         parts = [mvm, self._gate_rows(), self._cell_units(), self._input_events()]
         parts += [self._state_events(k) for k in range(self._units)]
+        parts += [self._stream] if self._stream else []
         if self._op.by_changes:
             parts += [self._input_changes(), *(self._state_changes(k) for k in range(self._units))]
         total = sum((part.area() for part in parts), area.Area())
-        chosen = area.selection(self._units + 1, self._event_types[0].width + len(mvm.column))
+        chosen = area.selection(self._units + 1, self._event_types[0].width + self._address_bits)
         counters = self._groups.last.bit_length() + (self._steps - 1).bit_length()
         total += chosen + area.control(counters + 2 * _STAGES + 10)
         return total + area.registers(self.output.lanes * self.output.width)
 
-    def _mvm(self) -> ColumnMvm:
+    def memory(self, name):
+        return self._stream.memory(name) if self._stream else None
+
+    def image(self):
+        return image_of(self._fields(), self._lane.bits)
+
+    def _fields(self) -> np.ndarray:
+        """All words of the columns."""
         fields = [
             column_words(interleaved(code.decode(), self._op.gates), self._lanes, self._lane)
             for code in self._matrices
         ]
-        return ColumnMvm(
+        return np.concatenate(fields)
+
+    def _mvm(self) -> ColumnMvm:
+        make = StreamedMvm if self._stream else ColumnMvm
+        return make(
             self._lane,
-            np.concatenate(fields),
+            self._fields(),
             self._words,
             self._element,
             self._sums,
@@ -216,7 +234,11 @@ class RecurrentLayer(StreamComponent):
 
         step, last_step, fresh = self._sequence(m, step_done)
         there = self._intake(m, inputs, all_added)
-        self._issue(m, mvm, inputs, states, adding, there, fresh, all_added)
+        takes = mvm
+        if self._stream:
+            takes = self._stream.between(m, self, mvm)
+            there = there & takes.idle
+        self._issue(m, takes, inputs, states, adding, there, fresh, all_added)
 
         m.submodules.gate_rows = rows = self._gate_rows()
         m.submodules.units = cell = self._cell_units()

@@ -26,6 +26,8 @@ class RecurrentSteps:
         Results of a step, and clocks from one to the next.
     stages
         From the clock that finds all columns added to the first result.
+    ahead
+        From a column that is known to the first clock in which it is added.
     every_step
         Whether a step gives its results, or only the last one of a frame.
     """
@@ -38,6 +40,7 @@ class RecurrentSteps:
     gap: int
     stages: int
     every_step: bool
+    ahead: int = 0
 
 
 class RecurrentTiming(Timing):
@@ -95,9 +98,10 @@ class RecurrentTiming(Timing):
                 if len(self._taken) < cell.features:
                     return went, moved
                 first = self._taken[0] + 1
-                cycle = max(self._start, first) + cell.units * cell.words
+                cycle = max(self._start, first) + cell.ahead + cell.units * cell.words
                 for _ in range(cell.features):
-                    cycle = max(cycle, self._taken.popleft() + 1) + cell.words
+                    known = self._taken.popleft() + 1
+                    cycle = max(cycle, known + cell.ahead) + cell.words
                 self._free.append(cycle + 1)
                 self._arrival = cycle + cell.stages
                 self._beat = 0
