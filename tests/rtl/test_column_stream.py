@@ -75,6 +75,17 @@ def test_a_step_takes_the_clocks_of_its_events(kind, lanes, rows, form, tmp_path
     assert result.requests == (events.sum(),)
 
 
+@pytest.mark.parametrize("kind", CELLS)
+def test_columns_of_changes_alone_are_asked_for(kind, tmp_path) -> None:
+    x = Type.of((3, 2), -8, 7)
+    op = ternary(kind, 5, x, 3, part=0.005, stateful=True, state_delta=20, input_delta=3)
+    samples = sparse(np.random.default_rng(0), x, 8)
+    schedule = Schedule("events", pe=kind.gates, simd=kind.gates, streamed=True)
+    result = run(one(op, x), {"node": schedule}, samples, tmp_path)
+    assert np.diff(result.ends).tolist() == clocks(op, schedule, samples)[1:].tolist()
+    assert result.requests == (op.events(samples).sum(),)
+
+
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
