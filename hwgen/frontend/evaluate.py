@@ -11,6 +11,7 @@ from torch import nn
 from ..ir.graph import Graph
 from ..nn import integers
 from .checkpoint import load_network
+from .layout import to_torch_layout
 
 __all__ = ["evaluate"]
 
@@ -32,9 +33,7 @@ def evaluate(model: nn.Module | str | Path, graph: Graph, x: np.ndarray) -> np.n
     int64 array of shape (batch, *output shape), channels last.
     """
     network = model if isinstance(model, nn.Module) else load_network(model)
-    real = torch.from_numpy(x.astype(np.float64) * np.asarray(graph.input_type.scale))
-    if real.ndim == 4:
-        real = real.permute(0, 3, 1, 2).contiguous()
+    real = to_torch_layout(x.astype(np.float64) * np.asarray(graph.input_type.scale))
     training = network.training
     try:
         with torch.no_grad():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from ..errors import InvalidInput
 
-__all__ = ["to_graph_layout"]
+__all__ = ["to_graph_layout", "to_torch_layout"]
 
 
 def to_graph_layout(x) -> np.ndarray:
@@ -31,3 +32,9 @@ def to_graph_layout(x) -> np.ndarray:
             f"height, width), found shape {array.shape}"
         )
     return np.ascontiguousarray(array.transpose(0, 2, 3, 1))
+
+
+def to_torch_layout(x: np.ndarray) -> torch.Tensor:
+    """Samples as a graph takes them in PyTorch's layout: the inverse of :func:`to_graph_layout`."""
+    tensor = torch.from_numpy(x)
+    return tensor.permute(0, 3, 1, 2).contiguous() if tensor.ndim == 4 else tensor

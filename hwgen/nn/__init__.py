@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+from .accuracy import accuracies
 from .layer import Layer, layer_classes, register_layer
 from .network import Network
 from .recalibration import Recalibration, recalibrate
@@ -24,6 +25,7 @@ __all__ = [
     "Network",
     "QTensor",
     "Recalibration",
+    "accuracies",
     "integers",
     "recalibrate",
     "register_layer",

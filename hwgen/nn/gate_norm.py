@@ -99,7 +99,7 @@ class GateNorm(nn.Module):
     def inputs(self, b: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
         """The input products of all steps, (batch, steps, rows), normalized."""
         batch, steps, rows = b.shape
-        self.tuned += self.frozen
+        self.tuned += self.frozen and torch.is_grad_enabled()
         mean, var = self.input_mean, self.input_var
         flat = b.reshape(-1, rows) if self.sets == 1 else b.flatten(1)
         weight = gain if self.sets == 1 else gain.repeat(self.sets)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from ..errors import InvalidInput
+from .accuracy import accuracies, accuracy
 from .folding import SMALLEST
 from .layer import Layer
 from .recurrent import Recurrent
@@ -86,15 +86,9 @@ def recalibrate(
     if not len(inputs):
         raise InvalidInput("inputs must hold a sample to recalibrate on, found none")
     pair = check if check is not None else None if labels is None else (inputs, labels)
-    if pair is not None and len(pair[0]) != len(pair[1]):
-        raise InvalidInput(
-            f"there must be a label a sample, found {len(pair[1])} for {len(pair[0])} samples"
-        )
     trained = before = after = None
     if pair is not None:
-        with _as_trained(model):
-            trained = _accuracy(model, *pair, batch)
-        before = _accuracy(model.eval(), *pair, batch)
+        trained, before = accuracies(model, *pair, batch=batch)
     layers = _in_order(model.eval(), inputs[:1])
     for layer in layers:
         if isinstance(layer, Recurrent):
@@ -104,38 +98,8 @@ def recalibrate(
         for _ in range(1 + layer.folds_before):
             _collect(model, layer, inputs, batch)
     if pair is not None:
-        after = _accuracy(model, *pair, batch)
+        after = accuracy(model, *pair, batch)
     return Recalibration(len(layers), len(inputs), trained, before, after)
-
-
-@contextmanager
-def _as_trained(model: nn.Module) -> Iterator[None]:
-    """Fake quantization with the running statistics, dropout off."""
-    model.eval()
-    layers = [layer for layer in model.modules() if isinstance(layer, Layer)]
-    kinds = (Weighted, Recurrent)
-    frozen = {layer: layer.statistics_frozen for layer in layers if isinstance(layer, kinds)}
-    for layer in layers:
-        layer.training = True
-    for layer in frozen:
-        layer.freeze_statistics()
-    try:
-        yield
-    finally:
-        for layer, state in frozen.items():
-            layer.freeze_statistics(state)
-        model.eval()
-
-
-@torch.no_grad()
-def _accuracy(model: nn.Module, inputs, labels, batch: int) -> float:
-    right = 0
-    for start in range(0, len(inputs), batch):
-        part = slice(start, start + batch)
-        # Outputs of one scale a channel compare as real values.
-        best = torch.as_tensor(model(inputs[part])).as_subclass(torch.Tensor).argmax(1)
-        right += int((best == labels[part]).sum())
-    return right / len(inputs)
 
 
 @torch.no_grad()

@@ -33,7 +33,9 @@ def list_models() -> None:
 def train_model(name: str, out: Path) -> None:
     """Train a model by its recipe, show its deployed accuracy, write its checkpoint."""
     with undisturbed():
-        from ..frontend.checkpoint import check_writable, load, save
+        from ..frontend.checkpoint import check_writable, save
+        from ..frontend.layout import to_torch_layout
+        from ..nn import accuracies
 
     recipe = zoo.recipe(name)
     check_writable(out)
@@ -44,8 +46,9 @@ def train_model(name: str, out: Path) -> None:
     for line in lines:
         print(line)
     save(model, out, name=zoo.load(name).name)
-    accuracy = zoo.accuracy(load(out), real, labels)
+    x, y = to_torch_layout(real.astype("float32")), to_torch_layout(labels)
+    trained, deployed = (f"{100 * part:.2f} %" for part in accuracies(model, x, y))
     print(
-        f"{name}: {100 * accuracy:.2f} % deployed on held-out data (promised: "
-        f"{100 * recipe.PROMISE:.1f} %); written to {out}"
+        f"{name}: {deployed} deployed on held-out data (promised: {100 * recipe.PROMISE:.1f} %), "
+        f"{trained} as trained; written to {out}"
     )

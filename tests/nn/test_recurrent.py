@@ -117,7 +117,10 @@ def varied(kind: type, name: str, units: int = 24) -> tuple[nn.Sequential, torch
         for _ in range(30):
             model.train()(x)
         layer.freeze_statistics()
-        model(x)
+        model(x)  # no training: nothing is learned
+    if layer.statistics is not None:
+        assert layer.statistics.tuned == 0
+    model(x)
     return model, x
 
 

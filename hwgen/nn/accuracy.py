@@ -1,0 +1,74 @@
+"""How often a model is right: as it was trained, and as it is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from ..errors import InvalidInput
+from .layer import Layer
+from .recurrent import Recurrent
+from .weighted import Weighted
+
+__all__ = ["accuracies", "accuracy"]
+
+
+def accuracies(
+    model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, *, batch: int = 500
+) -> tuple[float, float]:
+    """The accuracy of a classifier as it was trained, and as it is deployed.
+
+    As trained: fake quantization, batch norm's running statistics, weights drawn at random where
+    training draws them, no dropout. Where the two differ by much, the deployed weights are not those
+    that were trained, or :func:`~hwgen.nn.recalibrate` should be called.
+
+    Parameters
+    ----------
+    model
+        A model of ``hwgen.nn`` layers. It is left in eval mode.
+    inputs, labels
+        Samples as the model takes them.
+    batch
+        Samples at a time.
+    """
+    if len(inputs) != len(labels):
+        raise InvalidInput(
+            f"there must be a label a sample, found {len(labels)} for {len(inputs)} samples"
+        )
+    with _as_trained(model):
+        trained = accuracy(model, inputs, labels, batch)
+    return trained, accuracy(model.eval(), inputs, labels, batch)
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, batch: int) -> float:
+    """The part of the samples of which the largest output is the label's, in the model's mode."""
+    right = 0
+    for start in range(0, len(inputs), batch):
+        part = slice(start, start + batch)
+        # Outputs of one scale a channel compare as real values.
+        best = torch.as_tensor(model(inputs[part])).as_subclass(torch.Tensor).argmax(1)
+        right += int((best == labels[part]).sum())
+    return right / len(inputs)
+
+
+@contextmanager
+def _as_trained(model: nn.Module) -> Iterator[None]:
+    """Fake quantization with the running statistics, dropout off."""
+    model.eval()
+    layers = [layer for layer in model.modules() if isinstance(layer, Layer)]
+    kinds = (Weighted, Recurrent)
+    frozen = {layer: layer.statistics_frozen for layer in layers if isinstance(layer, kinds)}
+    for layer in layers:
+        layer.training = True
+    for layer in frozen:
+        layer.freeze_statistics()
+    try:
+        yield
+    finally:
+        for layer, state in frozen.items():
+            layer.freeze_statistics(state)
+        model.eval()
