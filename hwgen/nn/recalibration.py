@@ -128,9 +128,9 @@ def _accuracy(model: nn.Module, inputs, labels, batch: int) -> float:
     for start in range(0, len(inputs), batch):
         part = slice(start, start + batch)
         # Outputs of one scale a channel compare as real values.
-        best = torch.as_tensor(model(inputs[part])).as_subclass(torch.Tensor).argmax(1)
-        right += int((best == labels[part]).sum())
-    return right / len(inputs)
+        y = torch.as_tensor(model(inputs[part])).as_subclass(torch.Tensor)
+        right += int((y.argmax(2 if y.dim() == 3 else 1) == labels[part]).sum())
+    return right / labels.numel()
 
 
 @torch.no_grad()
@@ -184,7 +184,8 @@ def _before_norm(layer: Weighted, x: QTensor) -> torch.Tensor:
     """Results of the deployed weights, float64, shape (channels, values of a channel)."""
     parts = layer.deployed(x.scale.cpu().numpy(), x.image)
     weights = torch.as_tensor(parts.weights, dtype=torch.float64, device=x.device)
-    y = layer.product(x.ints.double(), weights).transpose(0, 1).flatten(1)
+    y = layer.product(x.ints.double(), weights)
+    y = (y.flatten(0, 1) if y.dim() == 3 else y).transpose(0, 1).flatten(1)  # steps are samples
     factor = np.where(np.abs(parts.factor) < SMALLEST, SMALLEST, parts.factor)
     bias = torch.zeros(len(y)) if layer.bias is None else layer.bias.detach()
     return y * torch.as_tensor(parts.scale / factor).reshape(-1, 1).to(y) + bias.to(y)[:, None]
