@@ -10,6 +10,7 @@ from torch import nn
 
 from ..ir.graph import Graph
 from ..nn import integers
+from ..nn.input import batch_axis
 from .checkpoint import load_network
 
 __all__ = ["evaluate"]
@@ -35,6 +36,7 @@ def evaluate(model: nn.Module | str | Path, graph: Graph, x: np.ndarray) -> np.n
     real = torch.from_numpy(x.astype(np.float64) * np.asarray(graph.input_type.scale))
     if real.ndim == 4:
         real = real.permute(0, 3, 1, 2).contiguous()
+    real = real.movedim(0, batch_axis(network))
     training = network.training
     try:
         with torch.no_grad():

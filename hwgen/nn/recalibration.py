@@ -12,6 +12,7 @@ from torch import nn
 
 from ..errors import InvalidInput
 from .folding import SMALLEST
+from .input import batch_axis
 from .layer import Layer
 from .tensor import QTensor
 from .weighted import Weighted
@@ -82,9 +83,13 @@ def recalibrate(
     -------
     A printable report.
     """
+    axis = batch_axis(model)
+    inputs = inputs.movedim(axis, 0)
     if not len(inputs):
         raise InvalidInput("inputs must hold a sample to recalibrate on, found none")
-    pair = check if check is not None else None if labels is None else (inputs, labels)
+    pair = None if labels is None else (inputs, labels)
+    if check is not None:
+        pair = (check[0].movedim(axis, 0), check[1])
     if pair is not None and len(pair[0]) != len(pair[1]):
         raise InvalidInput(
             f"there must be a label a sample, found {len(pair[1])} for {len(pair[0])} samples"
@@ -122,13 +127,18 @@ def _as_trained(model: nn.Module) -> Iterator[None]:
         model.eval()
 
 
+def _run(model: nn.Module, samples: torch.Tensor) -> torch.Tensor:
+    """What the model gives of samples, which lie along axis 0."""
+    return model(samples.movedim(0, batch_axis(model)))
+
+
 @torch.no_grad()
 def _accuracy(model: nn.Module, inputs, labels, batch: int) -> float:
     right = 0
     for start in range(0, len(inputs), batch):
         part = slice(start, start + batch)
         # Outputs of one scale a channel compare as real values.
-        y = torch.as_tensor(model(inputs[part])).as_subclass(torch.Tensor)
+        y = torch.as_tensor(_run(model, inputs[part])).as_subclass(torch.Tensor)
         right += int((y.argmax(2 if y.dim() == 3 else 1) == labels[part]).sum())
     return right / labels.numel()
 
@@ -143,7 +153,7 @@ def _in_order(model: nn.Module, sample: torch.Tensor) -> list[Weighted]:
         if isinstance(layer, Weighted) and layer.norm is not None
     ]
     try:
-        model(sample)
+        _run(model, sample)
     finally:
         for hook in hooks:
             hook.remove()
@@ -168,7 +178,7 @@ def _collect(model: nn.Module, layer: Weighted, inputs: torch.Tensor, batch: int
     try:
         for start in range(0, len(inputs), batch):
             try:
-                model(inputs[start : start + batch])
+                _run(model, inputs[start : start + batch])
             except _Enough:
                 y = _before_norm(layer, seen[0])
                 count += y.shape[1]

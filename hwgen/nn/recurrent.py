@@ -339,7 +339,8 @@ _VARIANTS = {
     "dropout": "dropout between layers; put torch.nn.Dropout behind the layer",
     "num_layers": "several layers at once; stack LSTM(every_step=True) and LSTM",
     "bidirectional": "both directions at once; run two layers, one over the reversed sequence",
-    "batch_first": "other orders than (batch, steps, features)",
+    "batch_first": "other orders than (batch, steps, features); "
+    "InputQuantizer(sequence_first=True) takes (steps, batch, features)",
     "batch_norm": "batch norm in a cell, whose statistics differ from step to step; gains replace it",
     "norm": "other normalization than gains",
     "peepholes": "peepholes",

@@ -12,6 +12,7 @@ from torch import nn
 from hwgen import nn as q
 from hwgen.errors import HwgenError, InvalidInput, Unsupported
 from hwgen.frontend import checkpoint
+from hwgen.frontend.evaluate import evaluate
 from hwgen.frontend.module import lower
 from hwgen.nn import integers
 
@@ -139,3 +140,76 @@ def test_what_does_not_fit_is_named():
     model, x = network(cell, q.MaxPool2d(2))
     with pytest.raises(HwgenError, match=r"input must be \(height, width, channels\)"):
         lower(model, x)
+
+
+# ---- Sequences whose first axis is time ---------------------------------------------------------
+
+
+def sequence_first_pair(shape=None) -> tuple[nn.Sequential, nn.Sequential, torch.Tensor]:
+    """Two models of the same weights, of which the second takes (steps, batch, features)."""
+    models = []
+    for sequence_first in (False, True):
+        torch.manual_seed(5)
+        entrance = q.InputQuantizer(5, 1 / 16, shape=shape, sequence_first=sequence_first)
+        norm = q.Linear(4, 2, batch_norm=True)
+        models.append(nn.Sequential(entrance, q.LSTM(FEATURES, 4, every_step=True), norm))
+    return *models, torch.randn(20, STEPS, FEATURES)
+
+
+def test_the_first_axis_may_be_time(tmp_path):
+    one, two, x = sequence_first_pair()
+    turned = x.transpose(0, 1)
+    assert torch.equal(one.train()(x), two.train()(turned))
+    one.eval(), two.eval()
+    want = integers(one(x))
+    assert want.shape == (20, STEPS, 2)
+    assert np.array_equal(integers(two(turned)), want)
+    assert lower(two, turned).hash == lower(one, x).hash
+    path = checkpoint.save(two, tmp_path / "m.pt")
+    network = checkpoint.load_network(path)
+    assert network.entrance.sequence_first
+    assert network.input_shape == (STEPS, FEATURES)
+    assert np.array_equal(integers(network(turned)), want)
+    graph = checkpoint.load(path)
+    ints = graph.quantize(x.numpy())
+    assert np.array_equal(graph.run(ints), want)
+    for source in (path, two):
+        assert np.array_equal(evaluate(source, graph, ints), want)
+
+
+def test_recalibration_takes_samples_as_the_model_does():
+    one, two, x = sequence_first_pair()
+    one.train()(x), two.train()(x.transpose(0, 1))
+    labels = torch.randint(2, (20, STEPS))
+    turned = x.transpose(0, 1)
+    first = q.recalibrate(one, x, labels, check=(x[:9], labels[:9]), batch=7)
+    second = q.recalibrate(two, turned, labels, check=(turned[:, :9], labels[:9]), batch=7)
+    assert first == second
+    assert torch.equal(one[2].norm.running_mean, two[2].norm.running_mean)
+    assert len(set(one[2].norm.running_var.tolist())) == 2
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 4, 3)])
+def test_only_sequences_can_come_first(shape):
+    with pytest.raises(InvalidInput, match=r"sequence_first must be False unless .* found \("):
+        q.InputQuantizer(shape=shape, sequence_first=True)
+    _, model, _ = sequence_first_pair()
+    says = r"layer '0' \(InputQuantizer\): input must be sequences \(steps, batch, features\)"
+    with pytest.raises(InvalidInput, match=says):
+        lower(model, torch.zeros(2, *shape))
+    model[0].path = "0"
+    with pytest.raises(InvalidInput, match=says):
+        model.train()(torch.zeros(2, *shape))
+    with pytest.raises(InvalidInput, match="sequence_first must be False unless"):
+        checkpoint.save(model, "never.pt", example_shape=shape)
+
+
+def test_other_samples_than_declared_are_refused():
+    _, model, x = sequence_first_pair(shape=(STEPS, FEATURES))
+    with pytest.raises(InvalidInput, match=r"shape \(6, 3\), found \(20, 3\)"):
+        model.train()(x)
+
+
+def test_the_order_of_a_layer_is_fixed():
+    with pytest.raises(Unsupported, match=r"batch_first .*InputQuantizer\(sequence_first=True\)"):
+        q.GRU(3, 4, batch_first=False)
