@@ -150,6 +150,8 @@ def _instead(name: str) -> str:
         "relu6": "Activation",
         "hardtanh": "Activation",
         "clamp": "Activation",
+        "cat": "Concat",
+        "flip": "Reverse",
     }
     return f"; use hwgen.nn.{layers[name]}" if name in layers else ""
 
