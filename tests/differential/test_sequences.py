@@ -32,7 +32,7 @@ from tests.differential.test_networks import check_model
 from tests.ops.harness import cut_anywhere, samples
 
 TARGETS = ("rv32imc", "cv32e40p", "gap8")
-C_GRAPHS, VERILOG_GRAPHS = 4, 2
+FAST, SLOW = 2, 6  # graphs of a part
 
 
 @st.composite
@@ -123,9 +123,9 @@ def test_torch_equals_run_equals_loops_for_many(drawn):
     check_model(drawn)
 
 
-def graphs_of(part: int, count: int) -> tuple[Graph, ...]:
+def graphs_of(part: int, count: int = 0) -> tuple[Graph, ...]:
     """As a network leaves the front end, and every second one as it leaves the passes."""
-    drawn = drawn_graphs(count, part, sequence_models)
+    drawn = drawn_graphs(count or (FAST if part < 3 else SLOW), part, sequence_models)
     return tuple(run_passes(graph) if at % 2 else graph for at, graph in enumerate(drawn))
 
 
@@ -138,7 +138,7 @@ def _parts(fast: int, all: int):
 @pytest.mark.parametrize("part", _parts(1, 20))
 def test_c_equals_run(part, tmp_path):
     jobs, expected = [], []
-    for at, graph in enumerate(graphs_of(part, C_GRAPHS)):
+    for at, graph in enumerate(graphs_of(part)):
         x = samples(graph.input_type, 20, seed=part)
         jobs.append((emit_c(graph, tmp_path / str(at)), x))
         expected.append(graph.run(x))
@@ -155,7 +155,7 @@ def test_riscv_equals_run(part, tmp_path, monkeypatch):
     cut_anywhere(monkeypatch)
     target = TARGETS[part % 3]
     jobs, expected = [], []
-    for at, graph in enumerate(graphs_of(part, C_GRAPHS // 2)):
+    for at, graph in enumerate(graphs_of(part)):
         x = samples(graph.input_type, 4, seed=part)
         jobs.append((emit_c(graph, tmp_path / str(at), target), x))
         expected.append(graph.run(x))
@@ -170,7 +170,7 @@ def test_verilog_equals_run(part, tmp_path):
     if engine.missing():
         pytest.skip(engine.missing())
     rng = np.random.default_rng(part)
-    for at, graph in enumerate(graphs_of(part, VERILOG_GRAPHS)):
+    for at, graph in enumerate(graphs_of(part, 1 if part == 0 else 2)):
         schedules = {}
         for node in graph.nodes:
             if node.op.name != "input":
