@@ -10,6 +10,7 @@ from torch import nn
 
 from ..ir.graph import Graph
 from ..nn import integers
+from ..nn.input import batch_axis
 from .checkpoint import load_network
 from .layout import to_torch_layout
 
@@ -34,6 +35,7 @@ def evaluate(model: nn.Module | str | Path, graph: Graph, x: np.ndarray) -> np.n
     """
     network = model if isinstance(model, nn.Module) else load_network(model)
     real = to_torch_layout(x.astype(np.float64) * np.asarray(graph.input_type.scale))
+    real = real.movedim(0, batch_axis(network))
     training = network.training
     try:
         with torch.no_grad():

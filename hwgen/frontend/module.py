@@ -19,8 +19,9 @@ def lower(model: nn.Module, example=None, name: str | None = None) -> Graph:
     model
         The trained model.
     example
-        A batch of samples, (batch, features) or (batch, channels, height, width); only its shape
-        is used. Not needed where the input quantizer knows its shape.
+        A batch of samples, (batch, features), (batch, steps, features) or (batch, channels, height,
+        width), or as the input quantizer takes it; only its shape is used. Not needed where the
+        input quantizer knows its shape.
     name
         Name of the graph; by default the module's class name in lower case.
 
@@ -31,11 +32,13 @@ def lower(model: nn.Module, example=None, name: str | None = None) -> Graph:
     InvalidInput
         The shape is unknown or does not fit, or weights are all zero, NaN or infinite.
     """
-    return capture(model, name).lower(example_shape(example))
+    network = capture(model, name)
+    shape = example_shape(example)
+    return network.lower(None if shape is None else network.sample_shape(shape))
 
 
 def example_shape(example) -> tuple[int, ...] | None:
-    """Shape of one sample of a batch, or None."""
+    """Shape of a batch of samples, or None."""
     if example is None:
         return None
     if not isinstance(getattr(example, "shape", None), tuple) or len(example.shape) < 2:
@@ -43,4 +46,4 @@ def example_shape(example) -> tuple[int, ...] | None:
             f"example must be a batch of samples, a tensor or an array, found "
             f"{type(example).__name__} of shape {getattr(example, 'shape', 'unknown')}"
         )
-    return tuple(int(size) for size in example.shape[1:])
+    return tuple(int(size) for size in example.shape)

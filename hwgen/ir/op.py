@@ -48,6 +48,8 @@ class Op:
     arity: ClassVar[int] = 1
     stateful = False
     """Whether a sample's result depends on the samples before it."""
+    looks_ahead = False
+    """Whether the result at a step of a sequence depends on later steps."""
 
     def infer(self, *inputs: Type) -> Type:
         """Shape, element and interval of the result, by exact interval arithmetic."""

@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from ..errors import InvalidInput
+from .input import batch_axis
 from .layer import Layer
 from .recurrent import Recurrent
 from .weighted import Weighted
 
-__all__ = ["accuracies", "accuracy"]
+__all__ = ["accuracies", "accuracy", "run"]
 
 
 def accuracies(
@@ -34,6 +35,7 @@ def accuracies(
     batch
         Samples at a time.
     """
+    inputs = inputs.movedim(batch_axis(model), 0)
     if len(inputs) != len(labels):
         raise InvalidInput(
             f"there must be a label a sample, found {len(labels)} for {len(inputs)} samples"
@@ -43,16 +45,21 @@ def accuracies(
     return trained, accuracy(model.eval(), inputs, labels, batch)
 
 
+def run(model: nn.Module, samples: torch.Tensor) -> torch.Tensor:
+    """What the model gives of samples, which lie along axis 0."""
+    return model(samples.movedim(0, batch_axis(model)))
+
+
 @torch.no_grad()
 def accuracy(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, batch: int) -> float:
-    """The part of the samples of which the largest output is the label's, in the model's mode."""
+    """The part of the labels that are the largest output's, in the model's mode; see :func:`run`."""
     right = 0
     for start in range(0, len(inputs), batch):
         part = slice(start, start + batch)
         # Outputs of one scale a channel compare as real values.
-        best = torch.as_tensor(model(inputs[part])).as_subclass(torch.Tensor).argmax(1)
-        right += int((best == labels[part]).sum())
-    return right / len(inputs)
+        y = torch.as_tensor(run(model, inputs[part])).as_subclass(torch.Tensor)
+        right += int((y.argmax(2 if y.dim() == 3 else 1) == labels[part]).sum())
+    return right / labels.numel()
 
 
 @contextmanager

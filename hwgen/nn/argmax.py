@@ -15,6 +15,8 @@ __all__ = ["ArgMax"]
 class ArgMax(Layer):
     """Index of the largest element, (batch, n) to (batch, 1); of equals the first.
 
+    Of sequences (batch, steps, n) that of every step, (batch, steps, 1).
+
     In training mode the values pass through, for a loss to work on.
     """
 
@@ -23,13 +25,15 @@ class ArgMax(Layer):
 
     def eval_forward(self, x) -> QTensor:
         x = require_quantized(x, self.where)
-        if x.dim() != 2:
-            raise Unsupported(f"input must be (batch, n), found shape {tuple(x.shape)}")
+        if x.dim() not in (2, 3):
+            raise Unsupported(
+                f"input must be (batch, n) or (batch, steps, n), found shape {tuple(x.shape)}"
+            )
         self._check(x.scale.dim(), x.image and x.image[1:])
         ints = x.ints
-        index = torch.arange(ints.shape[1], device=ints.device).expand_as(ints)
-        largest = ints == ints.amax(1, keepdim=True)
-        first = torch.where(largest, index, ints.shape[1]).amin(1, keepdim=True)
+        index = torch.arange(ints.shape[-1], device=ints.device).expand_as(ints)
+        largest = ints == ints.amax(-1, keepdim=True)
+        first = torch.where(largest, index, ints.shape[-1]).amin(-1, keepdim=True)
         return QTensor.of(first, 1.0)
 
     @staticmethod

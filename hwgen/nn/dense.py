@@ -20,6 +20,9 @@ __all__ = ["Linear"]
 class Linear(Weighted):
     """``torch.nn.Linear`` with quantized weights; lowers to ``dense``.
 
+    Of sequences (batch, steps, features) every step is multiplied alike, and batch norm takes its
+    statistics over the steps as well.
+
     Parameters
     ----------
     in_features, out_features
@@ -87,8 +90,14 @@ class Linear(Weighted):
         return F.linear(x, weight, bias)
 
     def check_input(self, shape: tuple[int, ...]) -> None:
-        if shape != (self.in_features,):
+        if len(shape) not in (1, 2) or shape[-1] != self.in_features:
             raise InvalidInput(f"input must have {self.in_features} features, found shape {shape}")
+
+    def train_forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.dim() != 3:
+            return super().train_forward(x)
+        self.check_input(tuple(x.shape[1:]))
+        return super().train_forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
     @property
     def declared_image(self):

@@ -1,4 +1,4 @@
-"""Images as vectors."""
+"""Images and sequences as vectors."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Flatten(Layer):
         if len(kind.shape) == 1:
             return x
         scale = lowering.scale(x)
-        height, width, channels = kind.shape
-        if scale.ndim and height * width > 1:
+        pixels = kind.size // kind.channels
+        if scale.ndim and pixels > 1:
             raise Unsupported(
                 "must not follow values that have one scale a channel; "
                 "put a hwgen.nn.Activation before it"
             )
         value = lowering.add("flatten", x, scale=scale)
-        if channels > 1 and height * width > 1:
+        if kind.channels > 1 and pixels > 1 and len(kind.shape) == 3:
             lowering.images[value] = kind.shape
         return value

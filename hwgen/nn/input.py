@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from ..errors import InvalidInput, Unsupported
 from ..ir.types import Int, Type
@@ -10,7 +11,7 @@ from .layer import Layer, Lowering, register_layer
 from .scale import Scale, best_scale, fake_quantize
 from .tensor import QTensor
 
-__all__ = ["InputQuantizer"]
+__all__ = ["InputQuantizer", "batch_axis"]
 
 SHAPES = "(features,), (steps, features) or (channels, height, width)"
 
@@ -32,6 +33,9 @@ class InputQuantizer(Layer):
     shape
         Shape of one sample in PyTorch's order, (features,), (steps, features) or (channels, height,
         width); taken from the first batch if not given.
+    sequence_first
+        Whether the model is given sequences (steps, batch, features), PyTorch's own default. All that
+        follows, and the graph, take (batch, steps, features) as ever.
     """
 
     def __init__(
@@ -40,12 +44,15 @@ class InputQuantizer(Layer):
         scale: float | str = "power_of_two",
         signed: bool = True,
         shape: tuple[int, ...] | None = None,
+        sequence_first: bool = False,
     ) -> None:
         super().__init__()
         if isinstance(bits, bool) or not isinstance(bits, int) or not 1 + signed <= bits <= 16:
             raise InvalidInput(f"bits must be an integer in {1 + signed}..16, not {bits!r}")
         self.bits, self.signed = bits, bool(signed)
         self.shape = None if shape is None else check_shape(shape)
+        self.sequence_first = bool(sequence_first)
+        self._check_sequence()
         self._scale = Scale(scale)
 
     @property
@@ -56,15 +63,38 @@ class InputQuantizer(Layer):
     def type(self) -> Int:
         return Int(self.bits, self.signed)
 
-    def _check(self, x: torch.Tensor) -> None:
-        if self.shape is None and x.dim() in (2, 3, 4):
-            self.shape = tuple(x.shape[1:])
-        if tuple(x.shape[1:]) != self.shape:
-            want = self.shape or SHAPES
-            raise InvalidInput(f"a sample must have shape {want}, found {tuple(x.shape[1:])}")
+    @property
+    def batch_axis(self) -> int:
+        """Along which axis of what the model is given its samples lie."""
+        return 1 if self.sequence_first else 0
+
+    def sample_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of one sample of a batch of ``shape``."""
+        if self.sequence_first and len(shape) != 3:
+            raise InvalidInput(
+                f"input must be sequences (steps, batch, features), as sequence_first=True says, "
+                f"found shape {shape}"
+            )
+        return tuple(size for axis, size in enumerate(shape) if axis != self.batch_axis)
+
+    def _check_sequence(self) -> None:
+        if self.sequence_first and self.shape is not None and len(self.shape) != 2:
+            raise InvalidInput(
+                f"sequence_first must be False unless a sample has shape (steps, features), found "
+                f"{self.shape}"
+            )
+
+    def _samples(self, x: torch.Tensor) -> torch.Tensor:
+        """``x``, samples first, if they have the right shape."""
+        found = self.sample_shape(tuple(x.shape))
+        if self.shape is None and len(found) in (1, 2, 3):
+            self.shape = found
+        if found != self.shape:
+            raise InvalidInput(f"a sample must have shape {self.shape or SHAPES}, found {found}")
+        return x.movedim(self.batch_axis, 0)
 
     def train_forward(self, x: torch.Tensor) -> torch.Tensor:
-        self._check(x)
+        x = self._samples(x)
         if not self._scale.is_ready:
             values = x.detach().reshape(-1)
             two = self.scale == "power_of_two"
@@ -79,7 +109,7 @@ class InputQuantizer(Layer):
     def eval_forward(self, x: torch.Tensor) -> QTensor:
         if isinstance(x, QTensor):
             raise Unsupported("input must be real values, found a quantized tensor; use Activation")
-        self._check(x)
+        x = self._samples(x)
         if not torch.isfinite(x).all():
             raise InvalidInput("input must be finite, found NaN or infinity")
         scale = self._deployed_scale()
@@ -91,9 +121,16 @@ class InputQuantizer(Layer):
             raise Unsupported("must be the first layer of the model, found an input to it")
         if self.shape is None:
             raise InvalidInput("shape must be known: give shape= or an example")
+        self._check_sequence()
         shape = (*self.shape[1:], self.shape[0]) if len(self.shape) == 3 else self.shape
         kind = Type(shape, self.type, self.type.lo, self.type.hi, float(self._deployed_scale()))
         return lowering.builder.input(kind, name="x", layer=self.path)
+
+
+def batch_axis(model: nn.Module) -> int:
+    """Along which axis of what ``model`` is given its samples lie."""
+    axes = (part.batch_axis for part in model.modules() if isinstance(part, InputQuantizer))
+    return next(axes, 0)
 
 
 def check_shape(shape) -> tuple[int, ...]:

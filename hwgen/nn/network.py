@@ -82,6 +82,13 @@ class Network(nn.Module):
         """Shape of a sample in PyTorch's order, if known."""
         return self.entrance.shape
 
+    def sample_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of one sample of a batch of ``shape``."""
+        try:
+            return self.entrance.sample_shape(shape)
+        except HwgenError as error:
+            raise self.entrance._at(error) from None
+
     def describe(self) -> dict:
         """The network without its tensors, as plain data."""
         paths = dict.fromkeys(step.layer for step in self.steps)

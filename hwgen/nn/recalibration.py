@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from ..errors import InvalidInput
-from .accuracy import accuracies, accuracy
+from .accuracy import accuracies, accuracy, run
 from .folding import SMALLEST
+from .input import batch_axis
 from .layer import Layer
 from .recurrent import Recurrent
 from .tensor import QTensor
@@ -83,9 +84,11 @@ def recalibrate(
     -------
     A printable report.
     """
+    axis = batch_axis(model)
+    pair = check if check is not None else None if labels is None else (inputs, labels)
+    inputs = inputs.movedim(axis, 0)
     if not len(inputs):
         raise InvalidInput("inputs must hold a sample to recalibrate on, found none")
-    pair = check if check is not None else None if labels is None else (inputs, labels)
     trained = before = after = None
     if pair is not None:
         trained, before = accuracies(model, *pair, batch=batch)
@@ -98,7 +101,7 @@ def recalibrate(
         for _ in range(1 + layer.folds_before):
             _collect(model, layer, inputs, batch)
     if pair is not None:
-        after = accuracy(model, *pair, batch)
+        after = accuracy(model, pair[0].movedim(axis, 0), pair[1], batch)
     return Recalibration(len(layers), len(inputs), trained, before, after)
 
 
@@ -113,7 +116,7 @@ def _in_order(model: nn.Module, sample: torch.Tensor) -> list[Weighted | Recurre
         or (isinstance(layer, Recurrent) and layer.norm == "bn_time")
     ]
     try:
-        model(sample)
+        run(model, sample)
     finally:
         for hook in hooks:
             hook.remove()
@@ -137,7 +140,7 @@ def _reach(model: nn.Module, layer: Layer, inputs: torch.Tensor, batch: int) -> 
     try:
         for start in range(0, len(inputs), batch):
             try:
-                model(inputs[start : start + batch])
+                run(model, inputs[start : start + batch])
             except _Enough:
                 yield seen[0]
     finally:
@@ -167,7 +170,8 @@ def _before_norm(layer: Weighted, x: QTensor) -> torch.Tensor:
     """Results of the deployed weights, float64, shape (channels, values of a channel)."""
     parts = layer.deployed(x.scale.cpu().numpy(), x.image)
     weights = torch.as_tensor(parts.weights, dtype=torch.float64, device=x.device)
-    y = layer.product(x.ints.double(), weights).transpose(0, 1).flatten(1)
+    y = layer.product(x.ints.double(), weights)
+    y = (y.flatten(0, 1) if y.dim() == 3 else y).transpose(0, 1).flatten(1)  # steps are samples
     factor = np.where(np.abs(parts.factor) < SMALLEST, SMALLEST, parts.factor)
     bias = torch.zeros(len(y)) if layer.bias is None else layer.bias.detach()
     return y * torch.as_tensor(parts.scale / factor).reshape(-1, 1).to(y) + bias.to(y)[:, None]

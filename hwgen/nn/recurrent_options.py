@@ -13,8 +13,9 @@ _VARIANTS = {
     "proj_size": "projections",
     "dropout": "dropout between layers; put torch.nn.Dropout behind the layer",
     "num_layers": "several layers at once; stack LSTM(every_step=True) and LSTM",
-    "bidirectional": "both directions at once; run two layers, one over the reversed sequence",
-    "batch_first": "other orders than (batch, steps, features)",
+    "bidirectional": "both directions in one layer; put it into hwgen.nn.Bidirectional",
+    "batch_first": "other orders than (batch, steps, features); "
+    "InputQuantizer(sequence_first=True) takes (steps, batch, features)",
     "batch_norm": "batch norm by that name; take norm='bn_time' or 'bn_shared'",
     "norm_cell": "normalization of the cell's state: its statistics drift from step to step",
     "peepholes": "peepholes",

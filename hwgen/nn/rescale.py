@@ -9,7 +9,7 @@ import torch
 
 from ..ops.lib.fixed_point import multiplier_and_shift
 from .layer import Lowering
-from .tensor import QTensor
+from .tensor import QTensor, along_channels
 
 __all__ = ["Rescale"]
 
@@ -44,7 +44,7 @@ class Rescale:
         """The rescaled values, computed in int64."""
         ints = x.ints
         multiplier, shift = (
-            torch.as_tensor(v, device=ints.device).reshape(-1, *(1,) * (ints.dim() - 2))
+            along_channels(torch.as_tensor(v, device=ints.device), ints.dim())
             for v in (self.multiplier, self.shift)
         )
         half = torch.where(shift > 0, 1 << (shift - 1).clamp_min(0), 0)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from ..errors import Unsupported
 
-__all__ = ["QTensor", "integers", "require_quantized"]
+__all__ = ["QTensor", "along_channels", "integers", "require_quantized"]
 
 
 class QTensor(torch.Tensor):
@@ -48,7 +48,7 @@ class QTensor(torch.Tensor):
         """
         scale = torch.as_tensor(np.array(scale, dtype=np.float64), device=integers.device)
         return cls._tagged(
-            integers.to(torch.float64) * _along_channels(scale, integers.dim()), scale, image
+            integers.to(torch.float64) * along_channels(scale, integers.dim()), scale, image
         )
 
     @classmethod
@@ -68,7 +68,7 @@ class QTensor(torch.Tensor):
             raise Unsupported(f"values must be quantized, but {self.lost}")
         with torch.no_grad():
             plain = self.plain()
-            return torch.round(plain / _along_channels(self.scale, plain.dim())).to(torch.int64)
+            return torch.round(plain / along_channels(self.scale, plain.dim())).to(torch.int64)
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
@@ -131,7 +131,7 @@ def require_quantized(x, where: str) -> QTensor:
     return x
 
 
-def _along_channels(scale: torch.Tensor, axes: int) -> torch.Tensor:
+def along_channels(scale: torch.Tensor, axes: int) -> torch.Tensor:
     """``scale`` shaped to broadcast along the channels: axis 1 of images, the last one of the rest."""
     return scale.reshape(-1, *(1,) * (axes - 2)) if scale.dim() and axes > 3 else scale
 
@@ -150,6 +150,8 @@ def _instead(name: str) -> str:
         "relu6": "Activation",
         "hardtanh": "Activation",
         "clamp": "Activation",
+        "cat": "Concat",
+        "flip": "Reverse",
     }
     return f"; use hwgen.nn.{layers[name]}" if name in layers else ""
 
@@ -174,16 +176,16 @@ def _dropout(source, out, p=0.5, training=True, inplace=False):
 def _reshaped(source, out, *args, **kwargs):
     if out.shape == source.shape:
         return _same(source, out)
-    if out.dim() == 2 and source.dim() == 3 and len(out) == len(source) and not source.scale.dim():
-        return QTensor._tagged(out, source.scale)
-    if out.dim() != 2 or source.dim() != 4 or len(out) != len(source):
+    if out.dim() != 2 or source.dim() not in (3, 4) or len(out) != len(source):
         return f"a reshape from {tuple(source.shape)} to {tuple(out.shape)} is not a flatten"
-    channels, height, width = source.shape[1:]
-    if source.scale.dim() and height * width > 1:
+    if source.scale.dim() and out.shape[1] > len(source.scale):
         return (
             "flatten must not follow values that have one scale a channel; "
             "put a hwgen.nn.Activation before it"
         )
+    if source.dim() == 3:
+        return QTensor._tagged(out, source.scale)
+    channels, height, width = source.shape[1:]
     moves = channels > 1 and height * width > 1  # else both orders are one
     return QTensor._tagged(out, source.scale, (channels, height, width) if moves else None)
 

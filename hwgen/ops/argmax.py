@@ -18,20 +18,23 @@ __all__ = ["Argmax"]
 @register
 @dataclass(frozen=True, slots=True)
 class Argmax(Op):
-    """``y[0] = min { i : x[i] = max_j x[j] }``: of equals the first."""
+    """``y[0] = min { i : x[i] = max_j x[j] }``: of equals the first; of a sequence for every step."""
 
     def verify(self, x: Type) -> None:
-        if len(x.shape) != 1:
-            raise RuleViolation(f"input must be a vector, found shape {x.shape}; flatten it first")
+        if len(x.shape) > 2:
+            raise RuleViolation(
+                f"input must be a vector or a sequence (steps, features), found shape {x.shape}; "
+                f"flatten it first"
+            )
 
     def infer(self, x: Type) -> Type:
-        return Type.of((1,), 0, x.size - 1)
+        return Type.of((*x.shape[:-1], 1), 0, x.channels - 1)
 
     def run(self, x: np.ndarray) -> np.ndarray:
-        return np.argmax(x, axis=1)[:, None].astype(np.int64)
+        return np.argmax(x, axis=-1, keepdims=True).astype(np.int64)
 
     def cost(self, x: Type, *, schedule: Schedule) -> Cost:
-        return Cost(additions=x.size - 1, cycles=beats(x, schedule))
+        return Cost(additions=x.size - x.size // x.channels, cycles=beats(x, schedule))
 
     def lanes(self, x: Type, *, schedule: Schedule) -> tuple[int, int]:
         return schedule.lanes or x.channels, 1

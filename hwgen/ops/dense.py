@@ -27,6 +27,8 @@ SCANNED = (4, 8, 16)  # mask bits that a scanning lane can look at in a clock
 class Dense(Op):
     """``y[o] = bias[o] + sum_i weights[o, i] * x[i]``, exact: accumulators never overflow.
 
+    Of a sequence (steps, inputs) every step gives its own outputs, (steps, outputs).
+
     Attributes
     ----------
     weights
@@ -40,25 +42,29 @@ class Dense(Op):
 
     def verify(self, x: Type) -> None:
         verify_weights(self.weights, self.bias)
-        if len(x.shape) != 1:
-            raise RuleViolation(f"input must be a vector, found shape {x.shape}; flatten it first")
-        if self.weights.shape[1:] != x.shape:
+        if len(x.shape) > 2:
             raise RuleViolation(
-                f"weights must have shape (outputs, {x.size}), found {self.weights.shape}"
+                f"input must be a vector or a sequence (steps, features), found shape {x.shape}; "
+                f"flatten it first"
+            )
+        if self.weights.shape[1:] != (x.channels,):
+            raise RuleViolation(
+                f"weights must have shape (outputs, {x.channels}), found {self.weights.shape}"
             )
 
     def infer(self, x: Type) -> Type:
         lo, hi = accumulator(self.weights.decode(), self.bias.array, x.lo, x.hi)
-        return Type.of((self.weights.shape[0],), lo, hi)
+        return Type.of((*x.shape[:-1], self.weights.shape[0]), lo, hi)
 
     def run(self, x: np.ndarray) -> np.ndarray:
-        y = exact.matmul(x, self.weights.decode().T, exact.magnitude(x))
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        y = exact.matmul(rows, self.weights.decode().T, exact.magnitude(x))
         y += self.bias.array
-        return y
+        return y.reshape(*x.shape[:-1], self.weights.shape[0])
 
     def cost(self, x: Type, *, schedule: Schedule) -> Cost:
         outputs, inputs = self.weights.shape
-        cycles = 1
+        steps, cycles = self.steps(x), 1
         if schedule.form in ("folded", "serial"):
             cycles = outputs * inputs // schedule.multipliers
         elif schedule.form == "scan":
@@ -66,11 +72,14 @@ class Dense(Op):
             beats = inputs // self.lanes(x, schedule=schedule)[0]
             cycles = max(scan_cycles(clocks, schedule.pe), beats)
         return Cost(
-            multiplications=outputs * inputs,
-            additions=outputs * inputs,
+            multiplications=steps * outputs * inputs,
+            additions=steps * outputs * inputs,
             weight_bits=self.weights.storage_bits,
-            cycles=cycles,
+            cycles=steps * cycles,
         )
+
+    def steps(self, x: Type) -> int:
+        return math.prod(x.shape[:-1])
 
     def lanes(self, x: Type, *, schedule: Schedule) -> tuple[int, int]:
         outputs, inputs = self.weights.shape

@@ -1,4 +1,4 @@
-"""An image as a vector."""
+"""An image or a sequence as a vector."""
 
 from __future__ import annotations
 

@@ -26,12 +26,18 @@ def streaming(graph: Graph, steps: int = 1) -> Graph:
     ------
     InvalidInput
         There is no recurrent layer, or ``steps`` does not divide the sequence, or a layer needs
-        the whole sequence.
+        the whole sequence, such as one that reads it backwards.
     """
     recurrent = [node for node in graph.nodes if "stateful" in node.op.attributes()]
     if not recurrent:
         raise InvalidInput(
             f"--streaming needs a recurrent layer whose state goes on, and {graph.name!r} has none"
+        )
+    ahead = next((node for node in graph.nodes if node.op.looks_ahead), None)
+    if ahead is not None:
+        raise InvalidInput(
+            f"--streaming needs layers that go on from step to step, and {ahead.where} begins with "
+            f"the last step of a sequence; take a network of one direction"
         )
     whole = graph.input_type.shape[0]
     if steps < 1 or whole % steps:

@@ -18,7 +18,17 @@ _LEVELS_PER_STAGE = 2
 
 
 class ArgmaxLayer(StreamComponent):
-    """Of equal elements the first wins, on every level of the tree and from beat to beat."""
+    """Of equal elements the first wins, on every level of the tree and from beat to beat.
+
+    Parameters
+    ----------
+    channels
+        Elements that are compared with each other: those of a step of a sequence.
+    """
+
+    def __init__(self, channels: int, source: StreamShape, target: StreamShape) -> None:
+        self._beats = channels // source.lanes
+        super().__init__((source,), target)
 
     @property
     def _tree_stages(self) -> int:
@@ -26,12 +36,12 @@ class ArgmaxLayer(StreamComponent):
         return max(1, -(-levels // _LEVELS_PER_STAGE))
 
     def timing(self):
-        return [timing.Pipeline(self._tree_stages), timing.Accumulate(self.inputs[0].beats)]
+        return [timing.Pipeline(self._tree_stages), timing.Accumulate(self._beats)]
 
     def area(self):
         source, stages = self.inputs[0], self._tree_stages
         width, lane_bits = source.width, max(1, (source.lanes - 1).bit_length())
-        beat_bits = (source.beats - 1).bit_length()
+        beat_bits = (self._beats - 1).bit_length()
         first_bits = lane_bits + beat_bits if beat_bits else 0  # index of a beat's first element
         total = area.stages(stages + 1) + area.control(2 * stages + beat_bits)
         row = source.lanes
@@ -49,7 +59,7 @@ class ArgmaxLayer(StreamComponent):
 
     def elaborate(self, platform):
         m = Module()
-        beats, lanes = self.inputs[0].beats, self.inputs[0].lanes
+        beats, lanes = self._beats, self.inputs[0].lanes
         stages = self._tree_stages
         # The last register is the running best; only a frame's last beat leaves it.
         ends = [Signal(name=f"frame_end_q{k}") for k in range(stages)]
@@ -117,4 +127,4 @@ def _better(m: Module, pair, name: str):
 def make(op, types, result, schedule, name):
     (x,) = types
     lanes, _ = op.lanes(x, schedule=schedule)
-    return ArgmaxLayer((StreamShape.of(x, lanes),), StreamShape.of(result, 1))
+    return ArgmaxLayer(x.channels, StreamShape.of(x, lanes), StreamShape.of(result, 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..ops.dense import Dense
 from ..ops.lib.window import Window
 from .design import StreamShape
@@ -17,8 +19,9 @@ __all__ = ["make"]
 def make(op, types, result, schedule, name):
     """The component of a dense layer.
 
-    One frame a clock (spatial), ``outputs x inputs / multipliers`` clocks (folded and serial), or
-    about as many clocks as a lane keeps weights (scan).
+    One vector a clock (spatial), ``outputs x inputs / multipliers`` clocks (folded and serial), or
+    about as many clocks as a lane keeps weights (scan). The steps of a sequence are vectors that
+    come one after the other.
     """
     (x,) = types
     in_lanes, out_lanes = op.lanes(x, schedule=schedule)
@@ -34,7 +37,8 @@ def make(op, types, result, schedule, name):
             adders_per_stage=schedule.pipeline,
         )
     if schedule.form == "scan":
-        return ScanArray(op.weights, op.bias.array, schedule.simd, source, target)
+        step = StreamShape.of(replace(x, shape=x.shape[-1:]), in_lanes)
+        return ScanArray(op.weights, op.bias.array, schedule.simd, step, target)
     outputs, inputs = op.weights.shape
     folding = Folding(Window(1, 1, (1, 1), (1, 1), (0, 0)), inputs, outputs, 1, schedule)
     return MacArray(folding, op.weights, op.bias.array, source, target)

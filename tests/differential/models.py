@@ -197,8 +197,11 @@ def graph_of(model: nn.Sequential, real: torch.Tensor) -> Graph:
 
 
 @cache
-def drawn_graphs(count: int, seed: int) -> tuple[Graph, ...]:
-    """``count`` different graphs, others for every ``seed``, the same ones on every machine."""
+def drawn_graphs(count: int, seed: int, drawing=models) -> tuple[Graph, ...]:
+    """``count`` different graphs, others for every ``seed``, the same ones on every machine.
+
+    ``drawing`` is the strategy that draws models and samples.
+    """
     found: dict[str, Graph] = {}
 
     @hypothesis.seed(seed)
@@ -209,7 +212,7 @@ def drawn_graphs(count: int, seed: int) -> tuple[Graph, ...]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(models())
+    @given(drawing())
     def collect(drawn) -> None:
         graph = graph_of(*drawn)
         found.setdefault(graph.hash, graph)

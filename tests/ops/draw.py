@@ -27,6 +27,7 @@ __all__ = [
     "images",
     "linear",
     "seeds",
+    "sequences",
     "vectors",
     "weighted",
     "weights",
@@ -52,6 +53,14 @@ def vectors(draw, most: int = 24, most_bits: int = 8) -> Type:
     """A vector of up to ``most`` elements."""
     kind, lo, hi = draw(elements(most_bits))
     return Type.of((draw(st.integers(1, most)),), lo, hi, element=kind)
+
+
+@st.composite
+def sequences(draw, most: int = 6, features: int = 10, most_bits: int = 8) -> Type:
+    """A sequence of up to ``most`` steps."""
+    kind, lo, hi = draw(elements(most_bits))
+    shape = (draw(st.integers(1, most)), draw(st.integers(1, features)))
+    return Type.of(shape, lo, hi, element=kind)
 
 
 @st.composite

@@ -14,7 +14,7 @@ from tests.ops.harness import Case, OpTests
 
 @st.composite
 def cases(draw) -> Case:
-    x = draw(st.one_of(d.vectors(), d.images()))
+    x = draw(st.one_of(d.vectors(), d.sequences(), d.images()))
     branch = Requantize(
         Constant(draw(st.integers(1, 40))), Constant(draw(st.integers(0, 5))), -50, 100
     )

@@ -12,7 +12,7 @@ from tests.ops.harness import Case, OpTests, samples
 
 @st.composite
 def cases(draw) -> Case:
-    x = draw(st.one_of(d.vectors(), d.images()))
+    x = draw(st.one_of(d.vectors(), d.sequences(), d.images()))
     lo, hi = sorted(draw(st.lists(st.integers(x.lo - 3, x.hi + 3), min_size=2, max_size=2)))
     return Case(Clip(draw(st.sampled_from([lo, None])), draw(st.sampled_from([hi, None]))), x)
 

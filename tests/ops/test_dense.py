@@ -18,12 +18,12 @@ from tests.ops.harness import Case, OpTests
 
 @st.composite
 def cases(draw) -> Case:
-    x = draw(d.vectors())
+    x = draw(st.one_of(d.vectors(), d.sequences()))
     outputs = draw(st.integers(1, 12))
-    return Case(Dense(draw(d.weights((outputs, x.size))), draw(d.biases(outputs))), x)
+    return Case(Dense(draw(d.weights((outputs, x.channels))), draw(d.biases(outputs))), x)
 
 
-def masked(inputs: int, outputs: int, code, values) -> Case:
+def masked(inputs: int, outputs: int, code, values, *steps: int) -> Case:
     rng = np.random.default_rng(inputs)
     width = lfsr.default_width(inputs, outputs)
     taps, leap = lfsr.TAPS[width], lfsr.default_leap(width)
@@ -32,7 +32,7 @@ def masked(inputs: int, outputs: int, code, values) -> Case:
     weights = code(Constant(values(rng, int(kept))))
     mask = LfsrMasked(weights, (inputs,), width, taps, leap, limit, Constant(seeds))
     bias = Constant(rng.integers(-99, 99, outputs))
-    return Case(Dense(mask, bias), Type.of((inputs,), -8, 7))
+    return Case(Dense(mask, bias), Type.of((*steps, inputs), -8, 7))
 
 
 class TestDense(OpTests):
@@ -59,6 +59,16 @@ class TestDense(OpTests):
         # Masked by a shift register: signs, and uniform weights.
         masked(5, 4, Binary, lambda rng, n: rng.choice([-1, 1], n)),
         masked(12, 6, lambda w: Uniform(w, 5), lambda rng, n: rng.integers(-16, 16, n)),
+        # Sequences: bytes on both sides of a word, binary weights, a mask.
+        Case(
+            Dense(Uniform(Constant([[3, -7, 1, 100, -128]] * 5), 8), Constant([1, 2, 3, 4, 5])),
+            Type.of((7, 5), -128, 127),
+        ),
+        Case(
+            Dense(Binary(Constant([[1, -1] * 4, [-1] * 8])), Constant([0, 1])),
+            Type.of((3, 8), 0, 1),
+        ),
+        masked(10, 4, Binary, lambda rng, n: rng.choice([-1, 1], n), 3),
         # Rebuilt from a basis.
         Case(
             Dense(
@@ -76,6 +86,8 @@ class TestDense(OpTests):
     )
 
     def naive(self, op, x):
+        if isinstance(x[0], list):
+            return [self.naive(op, step) for step in x]
         weights, bias = op.weights.decode().tolist(), op.bias.array.tolist()
         y = []
         for row, offset in zip(weights, bias, strict=True):
@@ -89,6 +101,8 @@ class TestDense(OpTests):
         """For every output, the inputs that its weights' signs ask for."""
         weights = case.op.weights.decode()
         least = np.where(weights > 0, case.x.lo, case.x.hi)
+        if len(case.x.shape) > 1:
+            least = np.repeat(least[:, None], case.x.shape[0], axis=1)
         return np.concatenate([least, case.x.lo + case.x.hi - least])
 
     def model(self, rng):
@@ -96,7 +110,7 @@ class TestDense(OpTests):
 
         inputs, outputs = rng.integers(1, 20, 2).tolist()
         return nn.Sequential(
-            d.entrance(rng, inputs),
+            d.entrance(rng, *([3] if rng.integers(2) else []), inputs),
             d.linear(rng, inputs, outputs),
             d.activation(rng),
             d.linear(rng, outputs, 5),

@@ -13,7 +13,7 @@ from tests.ops.harness import Case, OpTests
 
 @st.composite
 def cases(draw) -> Case:
-    x = draw(st.one_of(d.vectors(), d.images()))
+    x = draw(st.one_of(d.vectors(), d.sequences(), d.images()))
     before, after = draw(st.integers(0, 5)), draw(st.integers(0, 5))
     rng = np.random.default_rng(draw(d.seeds))
     _, lo, hi = draw(d.elements(most_bits=12))

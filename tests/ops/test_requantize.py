@@ -28,7 +28,7 @@ def per_channel(draw, least: int, most: int, channels: int) -> Constant:
 
 @st.composite
 def cases(draw) -> Case:
-    x = draw(st.one_of(d.vectors(most_bits=16), d.images(most_bits=16)))
+    x = draw(st.one_of(*(kind(most_bits=16) for kind in (d.vectors, d.sequences, d.images))))
     most = draw(st.sampled_from([1, 40, 2**15 - 1, 2**24 - 1]))
     multiplier = draw(per_channel(1, most, x.channels))
     shift = draw(per_channel(0, draw(st.sampled_from([2, 12, 24, MAX_SHIFT])), x.channels))
@@ -74,8 +74,11 @@ class TestRequantize(OpTests):
     def model(self, rng):
         from torch import nn
 
-        from hwgen.nn import Activation, Conv2d
+        from hwgen.nn import Activation, Conv2d, Linear
 
+        if rng.integers(2):
+            layer = Linear(4, 3, **d.weighted(rng))
+            return nn.Sequential(d.entrance(rng, 5, 4), layer, d.activation(rng))
         return nn.Sequential(
             d.entrance(rng, 2, 5, 4),
             Conv2d(2, 3, 2, **d.weighted(rng)),

@@ -9,11 +9,13 @@ from __future__ import annotations
 import itertools
 from collections import deque
 
+from hwgen.rtl.concat import Turns
 from hwgen.rtl.lib import timing
 from hwgen.rtl.lib.mac_timing import MacTiming
 from hwgen.rtl.lib.recurrent_timing import RecurrentTiming
 from hwgen.rtl.lib.scan_timing import ScanTiming
 from hwgen.rtl.lib.window import WindowTiming
+from hwgen.rtl.reverse import ReverseTiming
 
 __all__ = ["measure", "stepped"]
 
@@ -222,6 +224,60 @@ class Scan:
         self.ahead = ahead
 
 
+class Reverse:
+    """The states of :class:`hwgen.rtl.reverse.ReverseLayer`, by their names there."""
+
+    def __init__(self, steps, step_beats):
+        self.order = [
+            step * step_beats + beat
+            for step in reversed(range(steps))
+            for beat in range(step_beats)
+        ]
+        self.ahead = self.at = 0
+        self.is_read = self.o_valid = False
+        self.enable = True
+
+    def valid(self, i_valid):
+        return [self.o_valid]
+
+    def ready(self, i_valid, o_ready):
+        self.enable = not (self.is_read and self.o_valid and not o_ready[0])
+        return [self.ahead < 2 * len(self.order)]
+
+    def step(self, taken, given):
+        if given[0]:
+            self.o_valid = False
+        ahead = self.ahead + taken[0]
+        if self.enable:
+            self.o_valid |= self.is_read
+            self.is_read = self.order[self.at] < self.ahead
+            if self.is_read:
+                self.at = (self.at + 1) % len(self.order)
+                if self.at == 0:
+                    ahead -= len(self.order)
+        self.ahead = ahead
+
+
+class Concat:
+    """One register; ``beats`` of the first input, then of the second."""
+
+    def __init__(self, beats):
+        self.order = [0] * beats[0] + [1] * beats[1]
+        self.at, self.full, self.moves = 0, False, True
+
+    def valid(self, i_valid):
+        return [self.full]
+
+    def ready(self, i_valid, o_ready):
+        self.moves = not self.full or o_ready[0]
+        return [self.moves and self.order[self.at] == port for port in (0, 1)]
+
+    def step(self, taken, given):
+        if self.moves:
+            self.full = any(taken)
+            self.at = (self.at + self.full) % len(self.order)
+
+
 class Recurrent:
     """The states of :class:`hwgen.rtl.lib.recurrent_layer.RecurrentLayer` without skipping."""
 
@@ -332,6 +388,10 @@ def stepped(model: timing.Timing, outputs: int = 1, inputs: int = 1):
         return Scan(model.clocks, model.frame_beats, model.stages)
     if isinstance(model, RecurrentTiming):
         return (Streamed if model.cell.ahead else Recurrent)(model.cell)
+    if isinstance(model, ReverseTiming):
+        return Reverse(model.steps, model.step_beats)
+    if isinstance(model, Turns):
+        return Concat(model.beats)
     if isinstance(model, WindowTiming):
         return Window(model.takes, model.emits)
     return {

@@ -12,15 +12,17 @@ from hwgen.ops.avg_pool2d import AvgPool2d
 from hwgen.ops.clip import Clip
 from hwgen.ops.codes.binary import Binary
 from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.concat import Concat
 from hwgen.ops.conv2d import Conv2d
 from hwgen.ops.dense import Dense
 from hwgen.ops.flatten import Flatten
 from hwgen.ops.lib.linear import divisors
 from hwgen.ops.max_pool2d import MaxPool2d
 from hwgen.ops.requantize import Requantize
+from hwgen.ops.reverse import Reverse
 from tests.ops.draw import draw_weights
 
-__all__ = ["networks", "random_network", "random_schedules", "samples"]
+__all__ = ["networks", "random_network", "random_schedules", "random_sequences", "samples"]
 
 
 def samples(graph: Graph, count: int, seed: int = 0) -> np.ndarray:
@@ -126,6 +128,35 @@ def random_network(rng: np.random.Generator) -> Graph:
     return builder.build(x)
 
 
+def random_sequences(rng: np.random.Generator) -> Graph:
+    """A small network over sequences, whose branches begin at either end."""
+    builder = GraphBuilder("sequences")
+    shape = (int(rng.integers(1, 7)), int(rng.choice([1, 2, 3, 4, 6])))
+    x = builder.input(Type.of(shape, -4, 7))
+
+    def dense(x: str) -> str:
+        outputs = int(rng.choice([1, 2, 4, 5]))
+        weights = _code(rng, (outputs, builder.type(x).channels))
+        result = builder.add(Dense(weights, Constant(rng.integers(-50, 50, outputs))), x)
+        return _rescale(rng, builder, result, builder.type(result))
+
+    for _ in range(rng.integers(1, 4)):
+        choice = rng.integers(4)
+        if choice == 0:
+            x = dense(x)
+        elif choice == 1:
+            x = builder.add(Reverse(), x)
+        else:
+            left = dense(x) if rng.integers(2) else x
+            right = builder.add(Reverse(), x)
+            if choice == 3:
+                right = builder.add(Reverse(), dense(right))
+            x = builder.add(Concat(), *((left, right) if rng.integers(2) else (right, left)))
+    if rng.integers(4) == 0:
+        x = builder.add(Argmax(), x)
+    return builder.build(x)
+
+
 def random_schedules(rng: np.random.Generator, graph: Graph) -> dict[str, Schedule]:
     """Any legal schedule for every node; mostly folded."""
     schedules = {}
@@ -143,5 +174,5 @@ def random_schedules(rng: np.random.Generator, graph: Graph) -> dict[str, Schedu
 def networks(draw) -> tuple[Graph, dict[str, Schedule]]:
     """A network and its schedules."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    graph = random_network(rng)
+    graph = (random_sequences if rng.integers(4) == 0 else random_network)(rng)
     return graph, random_schedules(rng, graph)

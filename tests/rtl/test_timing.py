@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,8 +13,9 @@ from hwgen.errors import HwgenError
 from hwgen.rtl.lib import timing
 from hwgen.rtl.lib.recurrent_timing import RecurrentSteps, RecurrentTiming
 from hwgen.rtl.network import Network
+from hwgen.rtl.reverse import ReverseTiming
 from tests.rtl import cycle_by_cycle
-from tests.rtl.draw import networks
+from tests.rtl.draw import networks, random_schedules, random_sequences
 
 FRAMES = 5
 
@@ -72,6 +74,7 @@ def chains(draw) -> list[timing.Link]:
                     lambda n: timing.Queue(n),
                     lambda n: timing.Fork(),
                     lambda n: timing.Join(),
+                    lambda n: ReverseTiming(1 + n % 3, 1 + n // 3),
                     _recurrent,
                     lambda n: _recurrent(n, ahead=n),
                 ]
@@ -92,6 +95,10 @@ def test_chains(parts) -> None:
 
     gathered = scattered = 1
     for link in links():
+        if isinstance(link.model, ReverseTiming):
+            # Whole sequences come in and leave.
+            gathered *= link.model.steps * link.model.step_beats
+            scattered *= link.model.steps * link.model.step_beats
         if isinstance(link.model, timing.Accumulate):
             gathered *= link.model.beats
         if isinstance(link.model, RecurrentTiming):
@@ -105,6 +112,14 @@ def test_chains(parts) -> None:
     first, ends = cycle_by_cycle.measure(links(), out_beats, 3)
     fast = timing.frame_ends(links(), in_beats, out_beats)
     assert list(itertools.islice(fast, 3)) == [end - first for end in ends]
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_networks_over_sequences(seed) -> None:
+    rng = np.random.default_rng(seed)
+    graph = random_sequences(rng)
+    check(Network(graph, random_schedules(rng, graph)))
 
 
 def test_blocked_networks_are_found() -> None:

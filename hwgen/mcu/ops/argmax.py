@@ -15,4 +15,4 @@ __all__: list[str] = []
 def argmax(stage: Stage, function: Function) -> dict[str, object]:
     (x,) = stage.inputs
     function.cut(groups=1, axes=(), cycles_per_output=4 * x.type.size)
-    return {"size": x.type.size, "work": INT32}
+    return {"steps": x.type.size // x.type.channels, "size": x.type.channels, "work": INT32}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...ops.dense import Dense
+from ...ops.lib.window import Window
 from ..bit_planes import add_bits, bit_channels, plane_count
 from ..blocks import add_blocks
 from ..function import Function
@@ -15,6 +16,7 @@ from ..stages import Stage
 from ..storage import INT32, conversion
 from ..target import Target
 from ..weights import Packing
+from .conv2d import convolution
 
 __all__: list[str] = []
 
@@ -24,13 +26,19 @@ BLOCKS = (16, 8, 4)  # output channels that are computed at once; 16 only of wor
 @renders(Dense)
 def dense(stage: Stage, function: Function) -> dict[str, object]:
     op, (x,) = stage.kernel.op, stage.inputs
+    if len(x.type.shape) > 1:  # the steps of a sequence share weights as the pixels of an image do
+        steps = Window(x.type.shape[0], 1, (1, 1), (1, 1), (0, 0))
+        interval = (x.type.lo, x.type.hi)
+        values = convolution(stage, function, op.weights, op.bias, steps, 1, interval)
+        return {**values, "is_sequence": True}
     outputs, inputs = op.weights.shape
     function.macs = outputs * inputs
     work = accumulator(op.weights.decode(), op.bias, x.type.lo, x.type.hi)
     stored = stored_weights(op.weights, function.target)
     function.cut(groups=1, axes=("channels",), split="channels")
     matrix = op.weights.decode().reshape(outputs, inputs)
-    values = {"inputs": inputs, "pads": False, "planes": 0, "x": x, "work": work, "data": "x"}
+    values = {"is_sequence": False, "inputs": inputs, "x": x, "work": work, "data": "x"}
+    values |= {"pads": False, "planes": 0}
     packed = packing(stored, x, work)
     planes = plane_count(stored, x, op.bias) if work == INT32 else 0
     if planes:
@@ -67,11 +75,10 @@ def dense(stage: Stage, function: Function) -> dict[str, object]:
     weights = function.weights(f"{stage.name}_weights", stored)
     function.cut(cycles_per_output=8 * inputs)
     return {
+        **values,
         "blocks": None,
-        "inputs": inputs,
         "weights": weights,
         "bias": function.parameter(f"{stage.name}_bias", op.bias),
-        "work": work,
         "weight_to_work": function.weight_conversion(weights, work),
         "to_work": conversion(x.ctype, work) if work.bits == 32 else "",
     }
