@@ -95,6 +95,11 @@ class Bidirectional(Layer):
         for layer in self.directions.values():
             layer.freeze_scale(frozen)
 
+    def freeze_statistics(self, frozen: bool = True) -> None:
+        """As of a single layer, for both."""
+        for layer in self.directions.values():
+            layer.freeze_statistics(frozen)
+
     def settle(self) -> None:
         """As of a single layer, for both."""
         for layer in self.directions.values():

@@ -10,8 +10,6 @@ from .recurrent import Recurrent, State
 
 __all__ = ["LSTM"]
 
-C_LIMIT = 8.0  # c saturates when deployed
-
 
 @register_layer
 class LSTM(Recurrent):
@@ -35,7 +33,7 @@ class LSTM(Recurrent):
         act = self.activation
         i, f, g, o = (a + b).chunk(4, 1)
         learned = trained_sigmoid(i, act) * trained_tanh(g, act)
-        c = (trained_sigmoid(f, act) * state.c + learned).clamp(-C_LIMIT, C_LIMIT)
+        c = trained_sigmoid(f, act) * state.c + learned
         return State(trained_sigmoid(o, act) * trained_tanh(c, act), c)
 
     def integer_cell(self, a, b, state, shift, parts):

@@ -63,6 +63,9 @@ def test_data(name: str) -> tuple[np.ndarray, np.ndarray]:
     """
     graph = load(name)
     kind = name.partition("-")[0]
+    if kind == "text":
+        characters, labels = data.text_test()
+        return data.one_hot(characters), labels
     images, labels = data.digits_test() if kind == "digits" else data.mnist("test")
     return data.to_real(images, kind).reshape(-1, *graph.input_type.shape), labels
 

@@ -2,8 +2,8 @@
 
 Digits: the 1797 images of 8x8 pixels, 0 to 16, that ship with scikit-learn (Alpaydin & Kaynak,
 "Optical Recognition of Handwritten Digits", UCI, 1998). The held-out fifth of each class lies in
-this package, so that measuring needs no scikit-learn; training does. MNIST: IDX files in the
-folder named by HWGEN_DATA, or ``../shared/data`` beside the checkout.
+this package, so that measuring needs no scikit-learn; training does. MNIST: IDX files, and text:
+"War and Peace", in the folder named by HWGEN_DATA, or ``../shared/data`` beside the checkout.
 """
 
 from __future__ import annotations
@@ -17,10 +17,24 @@ import numpy as np
 
 from ..errors import InvalidInput
 
-__all__ = ["digits_test", "digits_train", "have_mnist", "mnist", "to_real"]
+__all__ = [
+    "CONTEXT",
+    "digits_test",
+    "digits_train",
+    "have_mnist",
+    "have_text",
+    "mnist",
+    "one_hot",
+    "text",
+    "text_test",
+    "to_real",
+]
 
 HELD_OUT = Path(__file__).with_name("digits_test.npz")
 SPLIT_SEED = 2026
+CONTEXT = 64  # characters before the one that is to be told
+SYMBOLS = 83
+WINDOWS = 2000  # of the held-out text
 
 
 def held_out_indices(labels: np.ndarray) -> np.ndarray:
@@ -124,3 +138,54 @@ def read_idx(path: Path) -> np.ndarray:
         return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * axes).reshape(sizes)
     except (OSError, EOFError, ValueError, IndexError) as error:
         raise InvalidInput(f"{path}: must be an IDX file of unsigned bytes: {error}") from None
+
+
+def have_text() -> bool:
+    """Whether the text is there."""
+    return (data_folder() / "text" / "war_and_peace.txt").exists()
+
+
+@cache
+def text(part: str) -> np.ndarray:
+    """War and Peace as numbers of its 83 characters in order of their code, uint8.
+
+    Parameters
+    ----------
+    part
+        "train", "valid" or "test": 80, 10 and 10 % in order (Karpathy, Johnson and Fei-Fei,
+        "Visualizing and Understanding Recurrent Networks", 2015).
+
+    Raises
+    ------
+    InvalidInput
+        The file is not there, or is another text.
+    """
+    path = data_folder() / "text" / "war_and_peace.txt"
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InvalidInput(
+            f"{path}: no such file; set HWGEN_DATA to the folder that holds text/"
+        ) from None
+    symbols = sorted(set(content))
+    if len(symbols) != SYMBOLS:
+        raise InvalidInput(f"{path}: must have {SYMBOLS} different characters, not {len(symbols)}")
+    codes = np.frombuffer(content.encode("utf-32-le"), dtype="<u4")
+    numbers = np.searchsorted([ord(s) for s in symbols], codes).astype(np.uint8)
+    first, second = len(numbers) * 8 // 10, len(numbers) * 9 // 10
+    return {"train": numbers[:first], "valid": numbers[first:second], "test": numbers[second:]}[
+        part
+    ]
+
+
+def text_test(windows: int = WINDOWS) -> tuple[np.ndarray, np.ndarray]:
+    """Held-out places of the text: the characters before, (windows, 64), and the one that follows."""
+    held_out = text("test")
+    starts = np.linspace(0, len(held_out) - CONTEXT - 1, windows).astype(int)
+    windows = held_out[starts[:, None] + np.arange(CONTEXT + 1)]
+    return windows[:, :-1], windows[:, -1].astype(np.int64)
+
+
+def one_hot(characters: np.ndarray) -> np.ndarray:
+    """Characters as vectors of 83 elements, one of them 1."""
+    return np.eye(SYMBOLS)[characters]

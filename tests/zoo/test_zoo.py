@@ -15,6 +15,7 @@ from hwgen import zoo
 from hwgen.errors import InvalidInput
 from hwgen.frontend import checkpoint
 from hwgen.frontend.checkpoint import load_network
+from hwgen.passes.streaming import check_streaming, streaming
 from hwgen.zoo import data
 from hwgen.zoo.digits import dense_of
 from hwgen.zoo.training import augment
@@ -32,17 +33,20 @@ NAMES = (
     "mnist-lstm-ternary",
     "mnist-sparse",
     "mnist-ternary",
+    "text-lstm-ternary",
 )
 NOT_RECALIBRATED = ("digits-mlp", "digits-cnn", *(n for n in NAMES if "lstm" in n))
 needs_mnist = pytest.mark.skipif(not data.have_mnist(), reason="MNIST is not there (HWGEN_DATA)")
-ALL = [pytest.param(n, marks=needs_mnist) if n.startswith("mnist") else n for n in NAMES]
+needs_text = pytest.mark.skipif(not data.have_text(), reason="the text is not there (HWGEN_DATA)")
+MARKS = {"mnist": needs_mnist, "text": needs_text}
+ALL = [pytest.param(n, marks=MARKS.get(n.partition("-")[0], ())) for n in NAMES]
 
 
 def test_names():
     assert zoo.names() == NAMES
     assert sum(zoo.checkpoint(name).stat().st_size for name in NAMES) < 3 << 19
     with pytest.raises(
-        InvalidInput, match=r"the zoo holds digits-cnn, digits-lfsr, .*, mnist-ternary, not"
+        InvalidInput, match=r"the zoo holds digits-cnn, digits-lfsr, .*, text-lstm-ternary, not"
     ):
         zoo.load("lenet")
 
@@ -120,7 +124,8 @@ def test_digits_pow2_multiplies_nowhere():
     [
         ("digits-lstm-binary", 64, 8),
         ("digits-lstm-ternary", 64, 8),
-        pytest.param("mnist-lstm-ternary", 128, 28),
+        ("mnist-lstm-ternary", 128, 28),
+        ("text-lstm-ternary", 128, 83),
     ],
 )
 def test_recurrent_weights_are_of_few_bits(name, units, features):
@@ -132,6 +137,26 @@ def test_recurrent_weights_are_of_few_bits(name, units, features):
     assert op.input_weights.shape == (4 * units, features)
     bits = op.cost(graph.input_type, schedule=op.schedules(graph.input_type)[0]).weight_bits
     assert 12 * 4 * units * (units + features) == bits * {"binary": 12, "ternary": 6}[code]
+
+
+@needs_text
+def test_text_lstm_is_told_a_character_a_call():
+    """The network that keeps its state tells the same of every place as the one over 64 of them."""
+    graph, (x, _) = zoo.load("text-lstm-ternary"), zoo.test_data("text-lstm-ternary")
+    x = graph.quantize(x[:3])
+    assert x.shape == (3, 64, 83) and (x.sum(axis=2) == 1).all()
+    check_streaming(graph, streaming(graph, 1), x)
+
+
+def test_text_that_is_another(tmp_path, monkeypatch):
+    monkeypatch.setenv("HWGEN_DATA", str(tmp_path))
+    data.text.cache_clear()
+    with pytest.raises(InvalidInput, match="no such file; set HWGEN_DATA to the folder that holds"):
+        data.text("train")
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "war_and_peace.txt").write_text("abc")
+    with pytest.raises(InvalidInput, match="must have 83 different characters, not 3"):
+        data.text("train")
 
 
 def test_digits_lstm_sparse_skips_nine_of_ten_states():
