@@ -2,7 +2,7 @@
 
 Trained like its contrasts: the same network with binary weights, with ternary weights and no
 gains to normalize them, and PyTorch's own LSTM in floating point, all under one budget. Training needs
-the text (see ``data.py``) and about ten minutes on one core for each, or a GPU, which is used if
+the text (see ``data.py``) and about six minutes on one core for each, or a GPU, which is used if
 there is one. 50 % or more of the held-out characters.
 """
 
