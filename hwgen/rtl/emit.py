@@ -6,11 +6,12 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amaranth.back import rtlil
 from amaranth.hdl import Fragment, Value
+from amaranth.lib.wiring import Component
 
 from ..errors import HwgenError
 from ..ir.graph import Graph
@@ -79,7 +80,7 @@ def emit(
     network = network or Network(graph, schedules)
     platform = VerilogPlatform(header)
     core = f"{graph.name}_core"
-    text = _rtlil(network, core, platform)
+    text = _rtlil(network, network.streams, core, platform)
     modules = _split(_write_verilog(_rename(text, core, graph.name)))
     modules.update(platform.leaves)
     top = top_name(graph.name)
@@ -125,13 +126,13 @@ def write_images(network: Network, folder: Path) -> None:
             file.writelines(lines)
 
 
-def _rtlil(network: Network, name: str, platform: VerilogPlatform) -> str:
+def _rtlil(core: Component, streams: Sequence, name: str, platform: VerilogPlatform) -> str:
     ports = [
         (None, port, None)
-        for stream in network.streams
+        for stream in streams
         for port in (Value.cast(stream.payload), stream.valid, stream.ready)
     ]
-    design = Fragment.get(network, platform).prepare(ports=ports, hierarchy=(name,))
+    design = Fragment.get(core, platform).prepare(ports=ports, hierarchy=(name,))
     # Of several names of a net Amaranth takes the first one: it is to be that of the stream.
     for information in design.fragments.values():
         names = information.signal_names

@@ -15,6 +15,7 @@ from hwgen.ops.avg_pool2d import AvgPool2d
 from hwgen.ops.clip import Clip
 from hwgen.ops.codes.binary import Binary
 from hwgen.ops.codes.uniform import Uniform
+from hwgen.ops.concat import Concat
 from hwgen.ops.conv2d import Conv2d
 from hwgen.ops.dense import Dense
 from hwgen.ops.flatten import Flatten
@@ -24,6 +25,7 @@ from hwgen.ops.lookup import Lookup
 from hwgen.ops.lstm import Lstm
 from hwgen.ops.max_pool2d import MaxPool2d
 from hwgen.ops.requantize import Requantize
+from hwgen.ops.reverse import Reverse
 
 __all__ = ["OPS", "draw", "network", "samples"]
 
@@ -191,6 +193,17 @@ def an_add(rng: Rng, name: str) -> Graph:
     return builder.build(value)
 
 
+def a_concat(rng: Rng, name: str) -> Graph:
+    """A value beside something elementwise of it, or itself, in either order."""
+    builder = GraphBuilder(name)
+    x = builder.input(a_type(rng, a_shape(rng)))
+    other = builder.add(requantize(rng, builder.type(x)), x) if rng.integers(4) else x
+    value = builder.add(Concat(), *([x, other] if rng.integers(2) else [other, x]))
+    if rng.integers(2):
+        value = builder.add(requantize(rng, builder.type(value)), value)
+    return builder.build(value)
+
+
 def a_flatten(rng: Rng, name: str) -> Graph:
     """Flattening at the start, the end or in between, of the input too."""
     builder = GraphBuilder(name)
@@ -228,6 +241,7 @@ OPS: dict[str, Callable[[Rng, str], Graph]] = {
     "argmax": _vector(lambda rng, x: Argmax()),
     "avg_pool2d": _image(avg_pool2d),
     "clip": _any(clip),
+    "concat": a_concat,
     "conv2d": _image(conv2d),
     "dense": _vector(dense),
     "flatten": a_flatten,
@@ -236,6 +250,7 @@ OPS: dict[str, Callable[[Rng, str], Graph]] = {
     "lstm": _sequence(lstm),
     "max_pool2d": _image(max_pool2d),
     "requantize": _any(requantize),
+    "reverse": _sequence(lambda rng, x: Reverse()),
 }
 
 

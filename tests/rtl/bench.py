@@ -49,7 +49,7 @@ def emit_component(make: Callable[[], StreamComponent], folder: Path) -> Design:
     """The Verilog of one component, below an AXI4-Stream top; of unknown interval and latency."""
     header = "// A component by itself."
     component, platform = make(), VerilogPlatform(header)
-    text = emit_module._rtlil(component, "unit_core", platform)
+    text = emit_module._rtlil(component, [component.i, component.o], "unit_core", platform)
     text = emit_module._write_verilog(emit_module._rename(text, "unit_core", "unit"))
     modules = {**emit_module._split(text), **platform.leaves}
     source, target = component.inputs[0], component.output
