@@ -57,6 +57,7 @@ def test_the_document_shows_every_room(blocks):
     ]
 
 
+@pytest.mark.slow
 def test_the_op_passes_all_that_every_op_must(tree):
     done = subprocess.run(
         [

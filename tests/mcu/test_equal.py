@@ -10,7 +10,7 @@ from hwgen.mcu.toolchain.host import run_many_on_host, run_on_host
 from hwgen.ops import op_names
 from tests.mcu.graphs import OPS, draw, network, samples
 
-GRAPHS = {"gru": 8, "lstm": 8}  # of each op, which take long to compile; 16 of others
+GRAPHS = {"gru": 6, "lstm": 6}  # of each op, which take long to compile; 10 of others
 NETWORKS = 30
 
 
@@ -29,11 +29,11 @@ def _compare(graphs, rng, tmp_path, sanitize):
 @pytest.mark.parametrize("name", sorted(OPS))
 def test_op(name, tmp_path):
     rng = np.random.default_rng(list(name.encode()))
-    graphs = [draw(OPS[name], rng, f"{name}_{i}") for i in range(GRAPHS.get(name, 16))]
+    graphs = [draw(OPS[name], rng, f"{name}_{i}") for i in range(GRAPHS.get(name, 10))]
     _compare(graphs, rng, tmp_path, sanitize=True)
 
 
-@pytest.mark.parametrize("sanitize", [True, False])
+@pytest.mark.parametrize("sanitize", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_networks(sanitize, tmp_path):
     rng = np.random.default_rng(7 + sanitize)
     graphs = [draw(network, rng, f"network_{i}") for i in range(NETWORKS)]

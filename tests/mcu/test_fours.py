@@ -105,7 +105,14 @@ GRAPHS = {
 }
 
 
-@pytest.mark.parametrize(("target", "cores"), [("cv32e40p", 1), ("cv32e41p", 3), ("gap8", 8)])
+@pytest.mark.parametrize(
+    ("target", "cores"),
+    [
+        pytest.param("cv32e40p", 1, marks=pytest.mark.slow),
+        pytest.param("cv32e41p", 3, marks=pytest.mark.slow),
+        ("gap8", 8),
+    ],
+)
 def test_equal(tmp_path, target, cores):
     jobs, expected = [], []
     for i, graph in enumerate(GRAPHS.values()):

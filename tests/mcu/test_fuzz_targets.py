@@ -131,6 +131,7 @@ def check_advice(seed: int, folder: Path) -> int:
     return said
 
 
+@pytest.mark.slow
 def test_what_would_fit_does(tmp_path):
     assert sum(check_advice(seed, tmp_path) for seed in range(12)) > 10
 

@@ -106,7 +106,7 @@ def test_whole_layers(small, tmp_path):
 FORMS = {"slices": "hwgen_stream_begin(", "whole": "_read = hwgen_l3_read("}
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["whole", pytest.param("slices", marks=pytest.mark.slow)])
 def test_weights_in_external_memory(deep, tmp_path, form):
     """They come from a file in flash through RAM; nothing is read before it has arrived."""
     file = tmp_path / "small_l2.toml"
@@ -159,6 +159,7 @@ def test_makefile_of_the_sdk_has_the_arm_of_the_target(small, tmp_path, isa):
     assert line.partition("ports/pmsis")[2] == {"plain": "", "xcv": " -DHWGEN_XCV"}[isa]
 
 
+@pytest.mark.slow
 def test_forgotten_barrier_is_caught(small, tmp_path, cut_at_random):
     """Every barrier of a tiled layer is needed, and ThreadSanitizer tells."""
     needs_threads()

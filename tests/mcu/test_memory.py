@@ -68,6 +68,7 @@ def poison(build: CBuild, graph: Graph) -> None:
     )
 
 
+@pytest.mark.slow
 def test_nothing_that_is_freed_is_read(tmp_path):
     rng = np.random.default_rng(3)
     jobs, expected = [], []
@@ -210,7 +211,11 @@ WIDE, NARROW = (256, 120, 256, 120, 10), (96,) * 7
 
 @pytest.mark.parametrize(
     ("widths", "l2", "is_streamed", "is_sliced"),
-    [(WIDE, 110_000, False, False), (WIDE, 40_000, True, True), (NARROW, 45_000, True, False)],
+    [
+        pytest.param(WIDE, 110_000, False, False, marks=pytest.mark.slow),
+        (WIDE, 40_000, True, True),
+        (NARROW, 45_000, True, False),
+    ],
     ids=["all stay", "in slices", "while the layer before runs"],
 )
 def test_weights_that_l2_cannot_hold_are_streamed(tmp_path, widths, l2, is_streamed, is_sliced):

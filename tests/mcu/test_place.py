@@ -98,7 +98,7 @@ def least_streamed(layers, buffers, memory, fixed) -> int | None:
     return best
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(networks())
 def test_the_fewest_bytes_are_streamed(case):
     layers, buffers, memory, fixed = case

@@ -41,14 +41,23 @@ def test_every_intrinsic_has_a_model():
 
 @pytest.mark.parametrize(
     "flags",
-    [(), ("-DHWGEN_GREENWAVES", "-fno-sanitize=alignment", f"-include{simd_cases.STUBS}")],
+    [
+        (),
+        pytest.param(
+            ("-DHWGEN_GREENWAVES", "-fno-sanitize=alignment", f"-include{simd_cases.STUBS}"),
+            marks=pytest.mark.slow,
+        ),
+    ],
     ids=["plain", "greenwaves"],
 )
 def test_on_this_machine(tmp_path, cases, flags):
     assert simd_cases.differing(cases, simd_cases.run_on_host(tmp_path, cases, flags)) == []
 
 
-@pytest.mark.parametrize("target", ISA)
+@pytest.mark.parametrize(
+    "target",
+    ["cv32e40p", *(pytest.param(t, marks=pytest.mark.slow) for t in ISA if t != "cv32e40p")],
+)
 def test_on_simulated_core(tmp_path, cases, target):
     results = run_on_core(tmp_path, cases, target, "iss")
     assert simd_cases.differing(cases, results) == []

@@ -14,7 +14,7 @@ from hwgen.frontend.module import lower
 from hwgen.nn import integers
 from tests.nn.models import models, samples
 
-EXAMPLES = 200
+EXAMPLES = 100
 
 
 # Random statistics can make what cannot be deployed; the message says so.

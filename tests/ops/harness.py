@@ -34,9 +34,9 @@ from hwgen.sim.riscv.models import run_many_on_core
 
 __all__ = ["HARDWARE", "Case", "Hardware", "OpTests", "drawn", "emit_hardware", "samples"]
 
-EXAMPLES = 40  # random instances of an op for what costs no compiler
+EXAMPLES = 30  # random instances of an op for what costs no compiler
 MODELS = 12  # random torch models
-COMPILED = 4  # drawn instances for C
+COMPILED = 3  # drawn instances for C
 HARDWARE = 2  # drawn instances for Verilog, apart from the corner cases
 FRAMES = 6  # samples through hardware
 SIMULATED = 8  # samples through a simulated core

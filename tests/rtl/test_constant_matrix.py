@@ -146,6 +146,7 @@ def test_sharing_never_costs(drawn) -> None:
     assert build_adder_graph(matrix, bias, lo, hi).additions <= plain.additions
 
 
+@pytest.mark.slow
 def test_sharing_saves_and_is_fast() -> None:
     rng = np.random.default_rng(0)
     matrix = rng.integers(-128, 128, (64, 64))
