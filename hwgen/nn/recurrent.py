@@ -294,6 +294,11 @@ class Recurrent(Layer):
             ("hidden", self._hidden, STATE_STEP, scaling.recurrent_gain, 1 / STATE_STEP),
         ):
             weight = getattr(self, f"weight_{name}").double().cpu()
+            if self.code == "binary" and set(weight.unique().tolist()) == {-1.0, 0.0, 1.0}:
+                raise InvalidInput(
+                    f"weight_{name} was trained with code 'ternary' and holds zeros, which 'binary' "
+                    "would make 1; make the layer with code='ternary'"
+                )
             signs = np.ones(len(weight), dtype=np.int64)
             try:
                 ints, step = quantizer.integers(weight, None, signs)

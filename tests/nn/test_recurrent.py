@@ -220,6 +220,22 @@ def test_settled_weights_are_deployed_alike():
     assert np.array_equal(integers(model(x)), before)
 
 
+def test_weights_of_another_code_are_refused():
+    """Those that were settled as ternary have zeros, of which binary ones know nothing."""
+    ternary, binary = network(code="ternary"), network(code="binary")
+    ternary[1].settle()
+    binary[1].settle()
+    x = torch.randn(9, 6, 3)
+    binary.load_state_dict(ternary.state_dict())
+    with pytest.raises(
+        InvalidInput, match=r"layer '1' .*: weight_\w+ was trained with code 'ternary'"
+    ):
+        lower(binary.eval(), x)
+    other = network(code="ternary")
+    other.load_state_dict(network(code="binary").state_dict())
+    lower(other.eval(), x)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
