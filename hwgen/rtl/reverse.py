@@ -9,7 +9,7 @@ from ..ops.reverse import Reverse
 from .design import StreamShape
 from .lib import area
 from .lib.component import StreamComponent, generates
-from .lib.loops import wrapped
+from .lib.intake import intake
 from .lib.mac_timing import Event, StepTiming
 
 __all__ = ["ReverseLayer"]
@@ -74,17 +74,12 @@ class ReverseLayer(StreamComponent):
 
         # ``ahead`` counts the beats taken since the first one of the sequence that is being read.
         ahead = Signal(range(depth + 1))
-        write_address = Signal(range(depth))
-        taken = Signal()
+        taken, write_address = intake(m, self.i, ahead != depth, depth)
         m.d.comb += [
-            self.i.ready.eq(ahead != depth),
-            taken.eq(self.i.valid & self.i.ready),
             write.addr.eq(write_address),
             write.data.eq(self.i.payload.as_value()),
             write.en.eq(taken),
         ]
-        with m.If(taken):
-            m.d.sync += write_address.eq(wrapped(write_address, depth))
 
         # Steps go backwards, the beats of a step forwards.
         enable = Signal()

@@ -25,7 +25,8 @@ from ..codes import weight_lane
 from ..design import StreamShape
 from .accumulators import accumulate
 from .component import StreamComponent
-from .loops import Loop, LoopNest, wrapped
+from .intake import intake
+from .loops import Loop, LoopNest
 from .mac_area import mac_area
 from .mac_timing import MacTiming
 
@@ -225,17 +226,12 @@ class MacArray(StreamComponent):
         reach = depth + (f.window.height + f.window.kernel[0]) * f.row_beats
         ahead = Signal(signed(reach.bit_length() + 1))
         limit = Signal(signed(reach.bit_length() + 1), init=depth)
-        write_address = Signal(range(depth))
-        taken = Signal()
+        taken, write_address = intake(m, self.i, ahead < limit, depth)
         m.d.comb += [
-            self.i.ready.eq(ahead < limit),
-            taken.eq(self.i.valid & self.i.ready),
             write.addr.eq(write_address),
             write.data.eq(self.i.payload.as_value()),
             write.en.eq(taken),
         ]
-        with m.If(taken):
-            m.d.sync += write_address.eq(wrapped(write_address, depth))
 
         # The loops: one step a cycle, unless its beat has not come yet or the output is blocked.
         enable = Signal()

@@ -18,6 +18,7 @@ from . import area
 from .accumulators import accumulate
 from .area import Area
 from .component import StreamComponent
+from .intake import intake
 from .loops import wrapped
 from .scan_lane import STAGES, ScanLane
 from .scan_timing import ScanTiming
@@ -78,14 +79,7 @@ class ScanArray(StreamComponent):
 
         # ``ahead`` counts the beats taken since the first one of the frame that is worked on.
         ahead = Signal(range(depth + 1))
-        write_address = Signal(range(depth))
-        taken = Signal()
-        m.d.comb += [
-            self.i.ready.eq(ahead != depth),
-            taken.eq(self.i.valid & self.i.ready),
-        ]
-        with m.If(taken):
-            m.d.sync += write_address.eq(wrapped(write_address, depth))
+        taken, write_address = intake(m, self.i, ahead != depth, depth)
 
         enable = Signal()
         step = Signal()
