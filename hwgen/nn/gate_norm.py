@@ -122,9 +122,7 @@ class GateNorm(nn.Module):
         return F.batch_norm(x, mean, var, gain, None, not self.frozen, momentum, EPSILON)
 
     def scaling(self, recurrent_gain: torch.Tensor, input_gain: torch.Tensor) -> Scaling:
-        """The deployed scales; of the first step's recurrent product, which is 0, nothing."""
+        """The deployed scales."""
         a = recurrent_gain * (self.recurrent_var + EPSILON).rsqrt()
         b = input_gain * (self.input_var + EPSILON).rsqrt()
-        if self.sets > 1:
-            a = torch.cat([torch.zeros_like(a[:1]), a[1:]])
         return Scaling(a, b, -a * self.recurrent_mean, -b * self.input_mean)
