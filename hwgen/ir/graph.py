@@ -20,6 +20,7 @@ __all__ = ["Graph", "GraphBuilder", "Node"]
 # faster on small layers. Below the fewest rows the weights' own preparation would show.
 _CACHED_ELEMENTS = 1 << 17
 _FEWEST_ROWS = 128
+_MOST_ELEMENTS = 1 << 24  # of a value at once: 128 MiB, which long streams would soon exceed
 _LONGEST_NAME = 64
 
 
@@ -166,6 +167,7 @@ class Graph:
         x = self.check_input(x)
         largest = max(node.type.size for node in self.nodes)
         rows = max(_FEWEST_ROWS, _CACHED_ELEMENTS // largest)
+        rows = max(1, min(rows, _MOST_ELEMENTS // largest))
         if self.stateful:
             rows = max(1, len(x))
         parts = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import types
+from collections.abc import Hashable
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import ClassVar, Union, get_args, get_origin, get_type_hints
@@ -12,10 +13,11 @@ from typing import ClassVar, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from ..errors import RuleViolation
+from .constant import Constant
 from .schedule import Schedule
 from .types import Type
 
-__all__ = ["Cost", "Op", "check_attributes", "find_op", "register", "snake_case"]
+__all__ = ["Cost", "Op", "RandomSources", "check_attributes", "find_op", "register", "snake_case"]
 
 _OPS: dict[str, type[Op]] = {}
 
@@ -32,6 +34,22 @@ class Cost:
     bit_operations: int = 0
     weight_bits: int = 0
     cycles: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RandomSources:
+    """Pseudo-random sources of an op: of two alike, ones with the same seed would give the same numbers.
+
+    Attributes
+    ----------
+    kind
+        What they have in common with sources whose seeds compare.
+    seeds
+        One a source.
+    """
+
+    kind: Hashable
+    seeds: Constant
 
 
 class Op:
@@ -73,6 +91,10 @@ class Op:
     def steps(self, *inputs: Type) -> int:
         """How many steps of a sequence a sample holds, for ops that take them one after another."""
         return 1
+
+    def random_sources(self) -> RandomSources | None:
+        """What the op draws random numbers from; no other op may draw the same."""
+        return None
 
     def rough_luts(self, *inputs: Type, result: Type, schedule: Schedule) -> float:
         """A rough count of look-up tables, to compare schedules of one op with each other."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
+
 from ..errors import RuleViolation
 from .graph import Graph, Node
 from .op import check_attributes
@@ -76,6 +78,25 @@ def _scale_fits(graph: Graph, node: Node) -> str | None:
     return None
 
 
+def _sources_differ(graph: Graph, node: Node) -> str | None:
+    own = node.op.random_sources()
+    if own is None:
+        return None
+    for other in graph.nodes:
+        if other is node:
+            break
+        theirs = other.op.random_sources()
+        if theirs is None or theirs.kind != own.kind:
+            continue
+        both = np.intersect1d(own.seeds.array, theirs.seeds.array)
+        if both.size:
+            return (
+                f"seeds must differ from those of {other.where}, which draws from the same register: "
+                f"both have {both[0]}"
+            )
+    return None
+
+
 # What must hold of every node, in the order in which it is looked at.
 RULES: tuple[tuple[str, Callable[[Graph, Node], str | None]], ...] = (
     ("legal name", _name_is_legal),
@@ -86,6 +107,7 @@ RULES: tuple[tuple[str, Callable[[Graph, Node], str | None]], ...] = (
     ("op's own rules", _op_is_legal),
     ("inferred type", _type_is_inferred),
     ("scale", _scale_fits),
+    ("random sources", _sources_differ),
 )
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "golden_seeds",
     "jump",
     "mask",
+    "positions",
     "step",
     "threshold",
     "verify_register",
@@ -193,8 +194,8 @@ def golden_seeds(count: int, width: int, taps: Sequence[int]) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _positions(width: int, taps: tuple[int, ...]) -> np.ndarray:
-    """Where in the cycle a state is."""
+def positions(width: int, taps: tuple[int, ...]) -> np.ndarray:
+    """Where in the cycle a state is: int64, shape (2^width,)."""
     states = cycle(width, taps)
     where = np.zeros(1 << width, dtype=np.int64)
     where[states] = np.arange(len(states))
@@ -213,6 +214,6 @@ def mask(
     Boolean array of shape (outputs, inputs).
     """
     states = cycle(width, taps)
-    start = _positions(width, tuple(taps))[np.asarray(seeds)]
+    start = positions(width, tuple(taps))[np.asarray(seeds)]
     at = (start[:, None] + leap * np.arange(inputs)) % len(states)
     return states[at] < threshold

@@ -1,0 +1,122 @@
+"""Random numbers of stochastic streams: one number a source and step, the same for every sample.
+
+A source is a linear feedback shift register (:mod:`hwgen.ops.lib.lfsr`) that makes ``leap`` steps
+between two numbers, or, where ``taps`` is empty, a counter whose bits are reversed (van der Corput's
+sequence) and then XORed with the source's seed. The number is the highest ``bits`` bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import RuleViolation
+from ...ir.constant import Constant
+from . import lfsr
+
+__all__ = ["COMPONENTS", "numbers", "verify_components", "verify_sources"]
+
+COMPONENTS = (1, 2, 4, 8, 16)
+MAX_LENGTH = 1 << 16
+MAX_BITS = 16
+
+
+def verify_components(components: int, bits: int) -> None:
+    """Raise RuleViolation unless a stream can have so many components, drawn with so many bits."""
+    if components not in COMPONENTS:
+        raise RuleViolation(
+            f"components must be one of {', '.join(map(str, COMPONENTS))}, not {components}"
+        )
+    if not 1 <= bits <= MAX_BITS:
+        raise RuleViolation(f"bits must be in 1..{MAX_BITS}, not {bits}")
+
+
+def verify_sources(
+    width: int,
+    taps: tuple[int, ...],
+    leap: int,
+    seeds: Constant,
+    *,
+    shape: tuple[int, int],
+    bits: int,
+    length: int,
+) -> None:
+    """Raise RuleViolation unless the sources are legal for streams of ``length`` steps.
+
+    Parameters
+    ----------
+    seeds
+        Must have ``shape``: operands and components.
+    bits
+        Of a number.
+    """
+    if not 1 <= length <= MAX_LENGTH:
+        raise RuleViolation(f"a stream must have 1..{MAX_LENGTH} steps, not {length}")
+    if seeds.shape != shape:
+        raise RuleViolation(
+            f"seeds must have shape {shape} (operands, components), found {seeds.shape}"
+        )
+    if width < bits:
+        raise RuleViolation(f"width must be {bits} or more, the bits of a number, not {width}")
+    if not taps:
+        _verify_counter(width, leap, seeds)
+        return
+    lfsr.verify_register(width, taps, leap)
+    period = (1 << width) - 1
+    if period < length:
+        raise RuleViolation(
+            f"a register of width {width} repeats after {period} steps, before the {length} of the "
+            f"stream have passed; width {length.bit_length()} would do"
+        )
+    if seeds.lo < 1 or seeds.hi > period:
+        raise RuleViolation(f"seeds must lie in 1..{period}, found [{seeds.lo}, {seeds.hi}]")
+    values, counts = np.unique(seeds.array, return_counts=True)
+    if len(values) < seeds.array.size:
+        twice = int(values[counts > 1][0])
+        raise RuleViolation(f"seeds must differ, so that sources do; found {twice} more than once")
+
+
+def _verify_counter(width: int, leap: int, seeds: Constant) -> None:
+    if not 1 <= width <= MAX_BITS:
+        raise RuleViolation(f"width of a counter must be in 1..{MAX_BITS}, not {width}")
+    if leap != 1:
+        raise RuleViolation(f"leap of a counter must be 1, not {leap}")
+    if seeds.lo < 0 or seeds.hi >= 1 << width:
+        raise RuleViolation(
+            f"seeds must lie in 0..{(1 << width) - 1}, found [{seeds.lo}, {seeds.hi}]"
+        )
+
+
+def numbers(
+    width: int,
+    taps: tuple[int, ...],
+    leap: int,
+    seeds: Constant,
+    *,
+    bits: int,
+    start: int,
+    stop: int,
+) -> np.ndarray:
+    """The numbers of steps ``start`` to ``stop``, 0..2^bits - 1.
+
+    Step 0 is that of the seed: an LFSR's own state, shifted; of a counter at 0 the seed.
+
+    Returns
+    -------
+    int32 array of shape (stop - start, *shape of the seeds).
+    """
+    times = np.arange(start, stop, dtype=np.int64)
+    if not taps:
+        states = reversed_bits(times & ((1 << width) - 1), width)[:, None, None] ^ seeds.array
+    else:
+        cycle = lfsr.cycle(width, taps)
+        at = lfsr.positions(width, taps)[seeds.array] + (leap * times)[:, None, None]
+        states = cycle[at % len(cycle)]
+    return (states >> (width - bits)).astype(np.int32)
+
+
+def reversed_bits(values: np.ndarray, width: int) -> np.ndarray:
+    """Every value's ``width`` bits in the opposite order."""
+    result = np.zeros_like(values)
+    for bit in range(width):
+        result |= ((values >> bit) & 1) << (width - 1 - bit)
+    return result
