@@ -13,6 +13,7 @@ from .accuracy import accuracies
 from .layer import Layer, layer_classes, register_layer
 from .network import Network
 from .recalibration import Recalibration, recalibrate
+from .sources import number_sources
 from .tensor import QTensor, integers
 
 for _module in pkgutil.iter_modules(__path__):
@@ -27,6 +28,7 @@ __all__ = [
     "Recalibration",
     "accuracies",
     "integers",
+    "number_sources",
     "recalibrate",
     "register_layer",
     *layer_classes(),

@@ -21,6 +21,7 @@ from hwgen.ops.input import Input
 from hwgen.ops.lookup import Lookup
 from hwgen.ops.max_pool2d import MaxPool2d
 from hwgen.ops.requantize import Requantize
+from hwgen.ops.to_stream import ToStream
 
 VECTOR = Type.of((3,), 0, 15)
 IMAGE = Type.of((4, 4, 2), 0, 15)
@@ -53,6 +54,17 @@ KERNEL = Uniform(Constant([[[[1, 2]]]]), 4)
 
 def dense(weights, bias=(0,)):
     return one_op(Dense(weights, Constant(bias)), VECTOR)
+
+
+def streams(*seeds) -> Graph:
+    """A graph of two streams whose sources have those seeds."""
+    kind = Type.of((1,), 0, 15)
+    nodes = [source(kind)]
+    for name, seed in zip("ab", seeds, strict=True):
+        op = ToStream(7, 1, 4, False, 5, (5, 3), 1, Constant([[seed]]))
+        nodes.append(Node(name, op, ("x",), op.infer(kind), f"layer_{name}"))
+    nodes.append(Node("y", Add(), ("a", "b"), Add().infer(nodes[1].type, nodes[2].type)))
+    return Graph("g", tuple(nodes), "y")
 
 
 def conv(weights=KERNEL, bias=(0,), **more):
@@ -140,6 +152,8 @@ BROKEN: dict[str, Graph] = {
     "input that contradicts its op": with_node(CLIP, "x", type=Type.of((3,), 0, 7)),
     # scale
     "scale of other channels": with_node(CLIP, "y", type=VECTOR.with_scale((1, 2))),
+    # random sources
+    "two ops with one source": streams(9, 9),
 }
 
 
@@ -165,6 +179,10 @@ def test_the_pass_is_named():
         RuleViolation, match=r"^after pass fold-batchnorm: clip %y \(layer 'layer1'"
     ):
         verify(with_node(CLIP, "y", op=Clip(3, 2)), after="fold-batchnorm")
+
+
+def test_streams_of_different_sources_pass():
+    verify(streams(9, 10))
 
 
 def test_a_legal_graph_passes(small):

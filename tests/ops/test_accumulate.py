@@ -32,8 +32,9 @@ class TestAccumulate(OpTests):
 
         from hwgen.nn import Accumulate, InputQuantizer, ToStream
 
+        signed, components = bool(rng.integers(2)), int(rng.choice([1, 2, 4]))
         return nn.Sequential(
-            InputQuantizer(4, 0.25, bool(rng.integers(2)), (5,)),
-            ToStream(int(rng.integers(1, 40)), components=int(rng.choice([1, 2, 4]))),
+            InputQuantizer(4, 0.25, signed, (5,)),
+            ToStream(5, int(rng.integers(1, 40)), bits=4, signed=signed, components=components),
             Accumulate(),
         )

@@ -64,7 +64,13 @@ class TestSaturatingCounter(OpTests):
         states = int(rng.integers(2, 20))
         return nn.Sequential(
             InputQuantizer(4, 0.25, True, (5,)),
-            ToStream(int(rng.integers(1, 40)), components=int(rng.choice([1, 2, 4]))),
+            ToStream(
+                5,
+                int(rng.integers(1, 40)),
+                bits=4,
+                signed=True,
+                components=int(rng.choice([1, 2, 4])),
+            ),
             SaturatingCounter(
                 states,
                 threshold=int(rng.integers(1, states)),

@@ -89,20 +89,28 @@ class TestStochasticDense(OpTests):
 
         components = int(rng.choice([1, 2, 4]))
         signed = bool(rng.integers(2))
+        bits = int(rng.integers(2, 6))
+        activation = str(rng.choice(["sigmoid", "tanh"]))
         layers = [
-            InputQuantizer(int(rng.integers(2, 6)), 0.25, signed, (6,)),
-            ToStream(int(rng.integers(1, 30))),
+            InputQuantizer(bits, 2.0 ** (signed - bits), signed, (6,)),
+            ToStream(6, int(rng.integers(1, 30)), bits=bits, signed=signed),
             StochasticLinear(
                 6,
                 5,
-                activation=str(rng.choice(["sigmoid", "tanh"])),
+                activation=activation,
+                signed=signed,
                 components=components,
                 coding=str(rng.choice(CODINGS)),
                 bits=int(rng.integers(3, 9)),
                 first_source=6,
             ),
             StochasticLinear(
-                5, 4, components=components, first_source=6 + 7 * components, activation=None
+                5,
+                4,
+                activation=None,
+                signed=activation == "tanh",
+                components=components,
+                first_source=6 + 7 * components,
             ),
         ]
         return nn.Sequential(*layers)

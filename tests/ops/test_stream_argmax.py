@@ -53,10 +53,10 @@ class TestStreamArgmax(OpTests):
 
         from hwgen.nn import InputQuantizer, StreamArgMax, ToStream
 
-        early = bool(rng.integers(2))
+        early, components = bool(rng.integers(2)), int(rng.choice([1, 2, 4]))
         return nn.Sequential(
             InputQuantizer(4, 0.25, True, (5,)),
-            ToStream(int(rng.integers(1, 40)), components=int(rng.choice([1, 2, 4]))),
+            ToStream(5, int(rng.integers(1, 40)), bits=4, signed=True, components=components),
             StreamArgMax(early=early, margin=float(rng.integers(0, 3)) if early else 0.0),
         )
 

@@ -56,7 +56,9 @@ class TestStreamMultiply(OpTests):
                 components = int(rng.choice([1, 2, 4]))
                 bipolar = bool(rng.integers(2))
                 self.entrance = InputQuantizer(4, 0.25, True, (5,))
-                self.stream = ToStream(int(rng.integers(1, 40)), components=components)
+                self.stream = ToStream(
+                    5, int(rng.integers(1, 40)), bits=4, signed=True, components=components
+                )
                 self.counter = SaturatingCounter(int(rng.integers(2, 9)), bipolar=bipolar)
                 self.product = StreamMultiply()
 

@@ -73,7 +73,10 @@ class TestToStream(OpTests):
         return nn.Sequential(
             InputQuantizer(bits, 0.25, signed, (5,)),
             ToStream(
+                5,
                 int(rng.integers(1, 40)),
+                bits=bits,
+                signed=signed,
                 components=int(rng.choice([1, 2, 4])),
                 source=str(rng.choice(["lfsr", "counter"])),
                 first_source=int(rng.integers(0, 20)),

@@ -13,11 +13,25 @@ from ...errors import RuleViolation
 from ...ir.constant import Constant
 from . import lfsr
 
-__all__ = ["COMPONENTS", "numbers", "verify_components", "verify_sources"]
+__all__ = ["COMPONENTS", "numbers", "stream_leap", "verify_components", "verify_sources"]
 
 COMPONENTS = (1, 2, 4, 8, 16)
 MAX_LENGTH = 1 << 16
 MAX_BITS = 16
+
+
+# Steps between two numbers after which streams of any value hardly correlate with themselves: of those
+# whose XOR gates have few inputs, the least sum of autocorrelations over 23 lags and 14 thresholds.
+_LEAPS = {8: 13, 9: 9, 10: 20, 11: 19, 12: 16, 13: 8, 14: 5, 15: 55, 16: 8}
+
+
+def stream_leap(width: int) -> int:
+    """Steps a number of a register of ``width`` bits that make numbers nearly independent.
+
+    With fewer steps numbers share bits, so that a stream's ones come in runs and its mean is noisier;
+    counters, which answer to runs, then leave their transfer curve.
+    """
+    return _LEAPS.get(width) or lfsr.default_leap(width)
 
 
 def verify_components(components: int, bits: int) -> None:

@@ -1,0 +1,131 @@
+"""What a saturating counter makes of a stream, from its Markov chain: mean and noise of its bits.
+
+The counter of N states adds an integer a step and holds at its ends. For independent increments it is
+a Markov chain; its stationary distribution gives the mean of the output bit, exactly for the
+increments' distribution, and the chain's fundamental matrix gives the variance of that bit's mean
+over many steps (Kemeny and Snell, "Finite Markov Chains", 1960, section 4.6).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import comb
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = ["Increments", "bit_increments", "curve", "normal_increments", "states_of", "transfer"]
+
+LARGEST = 512  # states of a chain that is solved; above it the chain is close to its own limit
+
+
+class Increments:
+    """Distributions of what a counter adds in a step.
+
+    Attributes
+    ----------
+    first
+        The least increment.
+    probabilities
+        Shape (distributions, increments): of ``first``, ``first + 1``, ...
+    """
+
+    def __init__(self, first: int, probabilities: np.ndarray) -> None:
+        self.first, self.probabilities = first, probabilities
+
+
+def bit_increments(values: ArrayLike, components: int) -> Increments:
+    """Sums of ``components`` independent bipolar bits whose sum has the mean ``values``."""
+    p = (np.asarray(values, dtype=np.float64)[:, None] / components + 1) / 2
+    ones = np.arange(components + 1)
+    ways = np.array([comb(components, k) for k in ones])
+    share = np.zeros((len(p), 2 * components + 1))
+    share[:, 2 * ones] = ways * p**ones * (1 - p) ** (components - ones)
+    return Increments(-components, share)
+
+
+def normal_increments(means: ArrayLike, variance: float) -> Increments:
+    """Whole numbers of the given means and about the given variance: sums of many streams.
+
+    The variance is 1/12 or more that of rounding, so that the mean is kept.
+    """
+    means = np.asarray(means, dtype=np.float64)
+    deviation = max(variance, 1e-2) ** 0.5
+    reach = int(np.ceil(np.abs(means).max() + 6 * deviation)) + 1
+    edges = np.arange(-reach, reach + 2) - 0.5
+    below = _normal((edges[None] - means[:, None]) / deviation)
+    share = np.diff(below, axis=1)
+    return Increments(-reach, share / share.sum(axis=1, keepdims=True))
+
+
+def _normal(x: np.ndarray) -> np.ndarray:
+    """The distribution function of the normal law (Abramowitz and Stegun, 7.1.26 is too coarse)."""
+    import torch  # numpy has no erf
+
+    return torch.special.ndtr(torch.as_tensor(x)).numpy()
+
+
+def transfer(states: int, threshold: int, increments: Increments) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the bit ``counter >= threshold``, and its noise.
+
+    Returns
+    -------
+    Two float64 arrays of shape (distributions,): the stationary probability of a 1, and the variance
+    of the mean of L bits times L, for long streams.
+    """
+    chain = _matrices(states, increments)
+    count, n = len(chain), states
+    eye, ones = np.eye(n), np.ones((n, 1))
+    # pi (I - P + 1 1^T) = 1^T, since pi P = pi and pi 1 = 1.
+    system = eye - chain + 1.0
+    law = np.linalg.solve(system.transpose(0, 2, 1), np.broadcast_to(ones, (count, n, 1)))[..., 0]
+    above = (np.arange(n) >= threshold).astype(np.float64)
+    mean = law @ above
+    centred = above - mean[:, None]
+    # The fundamental matrix (I - P + 1 pi)^-1, applied to the output.
+    system = eye - chain + law[:, None, :]
+    gain = np.linalg.solve(system, centred[..., None])[..., 0]
+    noise = (law * centred * (2 * gain - centred)).sum(axis=1)
+    return mean, np.maximum(noise, 0.0)
+
+
+def _matrices(states: int, increments: Increments) -> np.ndarray:
+    """Transition matrices, (distributions, from, to)."""
+    share, first = increments.probabilities, increments.first
+    last = first + share.shape[1] - 1
+    # All that leads below 0 or above the end stays there: sums over the tails.
+    total = np.concatenate([np.zeros((len(share), 1)), np.cumsum(share, axis=1)], axis=1)
+    at, to = np.arange(states)[:, None], np.arange(states)[None]
+    step = np.clip(to - at, first - 1, last + 1)
+    index = np.clip(step - first, 0, share.shape[1] - 1)
+    inside = (step >= first) & (step <= last)
+    chain = np.where(inside, share[:, index], 0.0)
+    down = np.clip(-np.arange(states) - first + 1, 0, share.shape[1])  # increments that end at 0
+    chain[:, :, 0] = total[:, down]
+    up = np.clip(states - 1 - np.arange(states) - first, 0, share.shape[1])
+    chain[:, :, -1] = total[:, -1:] - total[:, up]
+    return chain
+
+
+def states_of(gain: float, variance: ArrayLike) -> np.ndarray:
+    """States with which a counter makes ``tanh(gain s)`` of a mean s: ``2 gain variance``, even.
+
+    A random walk with drift s and variance v between two walls N apart spends the share
+    ``1 / (1 + exp(-s N / v))`` of its time in the upper half.
+    """
+    return np.maximum(2, 2 * np.rint(gain * np.asarray(variance))).astype(np.int64)
+
+
+@lru_cache(maxsize=512)
+def curve(states: int, variance: float, reach: float, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`transfer` of a neuron at ``points`` means from -reach to reach.
+
+    Above 512 states the chain is replaced by the walk's limit, which it then differs from by less than
+    a part in a thousand.
+    """
+    means = np.linspace(-reach, reach, points)
+    if states <= LARGEST:
+        return transfer(states, states // 2, normal_increments(means, variance))
+    mean = 1 / (1 + np.exp(-means * states / variance))
+    slow = states**2 / variance
+    return mean, mean * (1 - mean) * slow
