@@ -11,6 +11,7 @@ import pkgutil
 
 from .accuracy import accuracies
 from .layer import Layer, layer_classes, register_layer
+from .margin import calibrate_margin
 from .network import Network
 from .recalibration import Recalibration, recalibrate
 from .sources import number_sources
@@ -27,6 +28,7 @@ __all__ = [
     "QTensor",
     "Recalibration",
     "accuracies",
+    "calibrate_margin",
     "integers",
     "number_sources",
     "recalibrate",

@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from ..errors import InvalidInput
+from ..ir.classes import classes
 from .input import batch_axis
 from .layer import Layer
 from .recurrent import Recurrent
+from .stochastic_linear import StochasticLinear
 from .weighted import Weighted
 
 __all__ = ["accuracies", "accuracy", "run"]
@@ -58,7 +60,7 @@ def accuracy(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, batch
         part = slice(start, start + batch)
         # Outputs of one scale a channel compare as real values.
         y = torch.as_tensor(run(model, inputs[part])).as_subclass(torch.Tensor)
-        right += int((y.argmax(2 if y.dim() == 3 else 1) == labels[part]).sum())
+        right += int((classes(y) == labels[part]).sum())
     return right / labels.numel()
 
 
@@ -67,7 +69,7 @@ def _as_trained(model: nn.Module) -> Iterator[None]:
     """Fake quantization with the running statistics, dropout off."""
     model.eval()
     layers = [layer for layer in model.modules() if isinstance(layer, Layer)]
-    kinds = (Weighted, Recurrent)
+    kinds = (Weighted, Recurrent, StochasticLinear)
     frozen = {layer: layer.statistics_frozen for layer in layers if isinstance(layer, kinds)}
     for layer in layers:
         layer.training = True

@@ -24,7 +24,7 @@ __all__ = ["StochasticLinear"]
 
 ACTIVATIONS = {"sigmoid": 0.5, "tanh": 1.0, None: 0.0}  # what tanh's argument is multiplied with
 CODINGS = ("sign_magnitude", "bipolar")
-RULES = ("moment", "range")
+RULES = ("corrected", "moment", "range")
 POINTS, REACH = 97, 12.0  # of the curves that are trained with, in real pre-activations
 REFRESH = 64  # batches after which training looks at the counters' sizes again
 MOMENTUM = 0.02
@@ -45,7 +45,7 @@ class StochasticLinear(Layer):
     Weights and biases lie in ``[-limit, limit]``; a weight's stream of m components has the mean
     ``m w / limit``. Counters have ``N = 2 gain variance`` states, with the variance that the sum has a
     step over the data that were trained on (the rule by which the walk's ``tanh(s N / (2 v))`` is the
-    activation), or as many as the range of the sum asks for. In training the activation is the stationary
+    activation), or some fewer or more. In training the activation is the stationary
     mean of that very counter's Markov chain, and its noise over ``noise`` steps may be added. Ardakani
     et al., "VLSI Implementation of Deep Neural Network Using Integral Stochastic Computing", IEEE
     TVLSI 25(10), 2017.
@@ -70,7 +70,8 @@ class StochasticLinear(Layer):
     coding
         "sign_magnitude", whose streams of small weights hardly vary, or "bipolar", as published.
     states
-        "moment" or "range", the published law N = n m' with m' the largest sum.
+        "moment", 2 gain variance; "corrected", less what the walk overshoots its ends; "range", the
+        published law N = n m' with m' the largest sum.
     noise
         Steps of the stream whose noise is added in training; 0 for none.
     first_source, source_width
@@ -97,7 +98,7 @@ class StochasticLinear(Layer):
         limit: float = 4.0,
         bits: int = 8,
         coding: str = "sign_magnitude",
-        states: str = "moment",
+        states: str = "corrected",
         noise: int = 0,
         first_source: int = 0,
         source_width: int = WIDTH,
@@ -136,6 +137,7 @@ class StochasticLinear(Layer):
         self.register_buffer("seen_squares", torch.full((in_features,), 0.3))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
         self._curves: _Curves | None = None
+        self.statistics_frozen = False
 
     def _sources(self) -> Sources:
         return Sources("lfsr", self.first_source, self.source_width)
@@ -159,6 +161,10 @@ class StochasticLinear(Layer):
     def gain(self) -> float:
         """Of the tanh that a counter must make, of a sum of streams in place of real values."""
         return ACTIVATIONS[self.activation] * self.limit / self.components
+
+    def freeze_statistics(self, frozen: bool = True) -> None:
+        """In training mode, neither look at the inputs nor add noise."""
+        self.statistics_frozen = frozen
 
     @torch.no_grad()
     def project(self) -> None:
@@ -187,8 +193,8 @@ class StochasticLinear(Layer):
 
     def counter_states(self) -> np.ndarray:
         """States of every neuron's counter: even, int64, shape (outputs,)."""
-        if self.states == "moment":
-            return states_of(self.gain, self.variances())
+        if self.states != "range":
+            return states_of(self.gain, self.variances(), self.states == "corrected")
         most = self.components * (self.in_features + 1)
         return np.full(self.out_features, states_of(self.gain, most))
 
@@ -199,19 +205,21 @@ class StochasticLinear(Layer):
             raise InvalidInput(
                 f"input must have shape (batch, {self.in_features}), found {tuple(x.shape)}"
             )
-        self._look_at(x.detach())
+        if not self.statistics_frozen:
+            self._look_at(x.detach())
+        noise = 0 if self.statistics_frozen else self.noise
         w, b = (self._deployed(p) for p in (self.weight, self.bias))
         y = x @ w.T + b
         if self.activation is None:
-            if self.noise:
-                spread = (self.variances() / self.noise) ** 0.5 * self.limit / self.components
+            if noise:
+                spread = (self.variances() / noise) ** 0.5 * self.limit / self.components
                 y = y + torch.as_tensor(spread).to(y) * torch.randn_like(y)
             return y
         curves = self._curves_for(y)
         p = interpolate(y, curves.mean, -REACH, REACH)
-        if self.noise:
+        if noise:
             spread = interpolate(y.detach(), curves.noise, -REACH, REACH).clamp_min(0)
-            p = p + (spread / self.noise).sqrt() * torch.randn_like(p)
+            p = p + (spread / noise).sqrt() * torch.randn_like(p)
         return 2 * p - 1 if self.is_bipolar else p
 
     def _deployed(self, values: torch.Tensor) -> torch.Tensor:

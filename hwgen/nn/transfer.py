@@ -107,13 +107,19 @@ def _matrices(states: int, increments: Increments) -> np.ndarray:
     return chain
 
 
-def states_of(gain: float, variance: ArrayLike) -> np.ndarray:
+def states_of(gain: float, variance: ArrayLike, corrected: bool = False) -> np.ndarray:
     """States with which a counter makes ``tanh(gain s)`` of a mean s: ``2 gain variance``, even.
 
     A random walk with drift s and variance v between two walls N apart spends the share
-    ``1 / (1 + exp(-s N / v))`` of its time in the upper half.
+    ``1 / (1 + exp(-s N / v))`` of its time in the upper half. Steps overshoot the walls by 0.583
+    deviations on average, as if they stood farther apart; ``corrected`` moves them back (Siegmund,
+    "Sequential Analysis", 1985, chapter X).
     """
-    return np.maximum(2, 2 * np.rint(gain * np.asarray(variance))).astype(np.int64)
+    variance = np.asarray(variance, dtype=np.float64)
+    states = 2 * gain * variance
+    if corrected:
+        states = states + 1 - 2 * 0.583 * np.sqrt(variance)
+    return np.maximum(2, 2 * np.rint(states / 2)).astype(np.int64)
 
 
 @lru_cache(maxsize=512)

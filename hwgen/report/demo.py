@@ -12,6 +12,7 @@ from .. import sim, zoo
 from ..build import Build
 from ..compiler import compile
 from ..errors import MissingTool
+from ..ir.classes import classes
 from ..undisturbed import undisturbed
 from ..verification import compare
 from .activity import activity_table
@@ -49,7 +50,7 @@ def run_demo(name: str, out: Path) -> None:
         with reporter.step(f"{form}: {count} samples"):
             got = run(x[:count])
         compare(graph, form, x[:count], golden[:count], got, _refuse)
-        correct = (got.reshape(count, -1).argmax(axis=1) == labels[:count]).mean()
+        correct = (classes(got.reshape(count, -1)) == labels[:count]).mean()
         accuracy = f"{100 * correct:.2f} %" if count == len(x) else "(a part)"
         seconds = f"{time.monotonic() - start:.1f} s"
         rows.append([form, f"{count} of {len(x)}", f"0 of {count}", accuracy, seconds])

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InvalidInput
+from ..ir.classes import classes
 from ..ir.graph import Graph
 from . import data
 
@@ -71,8 +72,8 @@ def test_data(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def accuracy(graph: Graph, x: np.ndarray, labels: np.ndarray) -> float:
-    """Part of the real samples ``x`` for which the largest of the graph's outputs is the label's.
+    """Part of the real samples ``x`` for which the graph's outputs tell the label.
 
     Every model of the zoo has one scale for all outputs, so that integers compare.
     """
-    return float((graph.run(graph.quantize(x)).argmax(axis=1) == labels).mean())
+    return float((classes(graph.run(graph.quantize(x))) == labels).mean())

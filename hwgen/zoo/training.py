@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..ir.classes import classes
 from ..nn.recurrent import Recurrent
+from ..nn.stochastic_linear import StochasticLinear
 from ..nn.weighted import Weighted
 
 __all__ = ["accuracy", "augment", "fit", "small_teacher"]
@@ -132,6 +134,7 @@ def fit(
         teacher.eval()
     weighted = [layer for layer in model.modules() if isinstance(layer, Weighted)]
     recurrent = [layer for layer in model.modules() if isinstance(layer, Recurrent)]
+    stochastic = [layer for layer in model.modules() if isinstance(layer, StochasticLinear)]
     for epoch in range(epochs):
         model.train()
         for layer in weighted:
@@ -165,7 +168,7 @@ def fit(
             optimizer.step()
             schedule.step()
             total += float(loss.detach())
-        for layer in weighted:
+        for layer in (*weighted, *stochastic):
             layer.project()
         if progress is not None:
             progress(epoch + 1, epochs, f"loss {total / batches:.4f}")
@@ -179,5 +182,5 @@ def accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor, batch: int = 50
     right = 0
     for start in range(0, len(x), batch):
         logits = torch.as_tensor(model(x[start : start + batch]))
-        right += int((logits.argmax(1) == y[start : start + batch]).sum())
+        right += int((classes(logits) == y[start : start + batch]).sum())
     return right / len(x)
