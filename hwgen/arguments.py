@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from .errors import InvalidInput, Unsupported
@@ -13,6 +14,8 @@ __all__ = [
     "load_array",
     "no_rerun",
     "parse_choices",
+    "parse_numbers",
+    "parse_words",
     "warn_of_damage",
 ]
 
@@ -26,6 +29,32 @@ def parse_choices(texts: tuple[str, ...]) -> dict[str, str]:
             raise InvalidInput(f"--schedule must be LAYER=FORM, not {text!r}")
         choices[layer] = form
     return choices
+
+
+def parse_numbers(text: str, option: str, legal: Collection[int]) -> tuple[int, ...]:
+    """Whole numbers with commas between them, ascending."""
+    words = [word.strip() for word in text.split(",")]
+    numbers = [int(word) for word in words if word.isdecimal()]
+    wrong = [w for w in words if not w.isdecimal()] + [n for n in numbers if n not in legal]
+    if wrong:
+        shown = f"{legal[0]}..{legal[-1]}" if isinstance(legal, range) else _listed(legal)
+        raise InvalidInput(
+            f"{option} must be numbers with commas between them, of {shown}, not {wrong[0]!r}"
+        )
+    return tuple(sorted(set(numbers)))
+
+
+def parse_words(text: str, option: str, legal: Collection[str]) -> tuple[str, ...]:
+    """Words with commas between them, each one of ``legal``."""
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+    for word in words:
+        if word not in legal:
+            raise InvalidInput(f"{option} must be of {_listed(legal)}, not {word!r}")
+    return words
+
+
+def _listed(legal) -> str:
+    return ", ".join(map(str, legal))
 
 
 def load_array(path: Path, option: str):

@@ -363,6 +363,70 @@ def doctor() -> None:
 
 
 @cli.group()
+def study() -> None:
+    """Measure a trained network over what can be chosen without training again."""
+
+
+@study.command("stochastic")
+@click.argument("checkpoint")
+@click.option("-o", "--out", type=Path, help="Folder of the results [default: study/MODEL].")
+@click.option(
+    "--data",
+    metavar="MODEL|FILE",
+    help="Samples: those of a model of the zoo, or an .npz file with x and labels.",
+)
+@click.option("--samples", type=click.IntRange(min=1), help="At most so many of them.")
+@click.option("--lengths", default="32,64,128,256,512,1024", show_default=True, help="Steps.")
+@click.option("--components", default="1,2,4", show_default=True, help="Bit streams of a weight.")
+@click.option("--codings", default="sign_magnitude,bipolar", show_default=True)
+@click.option("--seeds", type=click.IntRange(1, 20), default=5, show_default=True)
+@click.option("--device", default="xilinx", show_default=True, help="Of the areas; see synth.")
+@click.option("--no-area", is_flag=True, help="Synthesize nothing.")
+@click.option("--no-faults", is_flag=True, help="Flip no bits.")
+def study_stochastic(
+    checkpoint: str,
+    out: Path | None,
+    data: str | None,
+    samples: int | None,
+    lengths: str,
+    components: str,
+    codings: str,
+    seeds: int,
+    device: str,
+    no_area: bool,
+    no_faults: bool,
+) -> None:
+    """Draw the error, latency and area of a stochastic classifier, and of a fixed-point one beside it.
+
+    CHECKPOINT was written by hwgen.save, or is a model of the zoo. The folder holds tables (.csv), plots
+    (.png) and a page with all of it (report.html). Minutes for small networks; areas take most of it.
+
+    \b
+    Examples:
+      hwgen study stochastic digits-stochastic
+      hwgen study stochastic digits-stochastic --seeds 1 --components 1,4 --no-area
+      hwgen study stochastic model.pt --data held_out.npz -o study/m
+    """
+    from .arguments import parse_numbers, parse_words
+    from .ops.lib.random_numbers import COMPONENTS, MAX_LENGTH
+    from .ops.stochastic_dense import CODINGS
+    from .report.study import Options, run_stochastic
+    from .rtl.device import find_device
+
+    options = Options(
+        lengths=parse_numbers(lengths, "--lengths", range(1, MAX_LENGTH + 1)),
+        components=parse_numbers(components, "--components", COMPONENTS),
+        codings=parse_words(codings, "--codings", CODINGS),
+        seeds=seeds,
+        samples=samples,
+        area=not no_area,
+        faults=not no_faults,
+        device=find_device(device).name,
+    )
+    run_stochastic(checkpoint, out, data, options)
+
+
+@cli.group()
 def zoo() -> None:
     """Small real models: list them, or train them again."""
 

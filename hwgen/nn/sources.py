@@ -14,7 +14,7 @@ from ..ops.lib.random_numbers import stream_leap
 
 __all__ = ["WIDTH", "Sources", "number_sources"]
 
-WIDTH = 13  # 8191 sources: enough for most networks
+WIDTH = 13  # 8191 states: far more than most networks have sources, so that few of them come close
 KINDS = ("lfsr", "counter")
 
 
@@ -79,7 +79,7 @@ class Sources:
 def number_sources(model: nn.Module, first: int = 0) -> nn.Module:
     """Give every stochastic layer of a model sources of its own, from one register.
 
-    The register is the smallest that has them all and does not repeat within a stream.
+    The register is the smallest of 13 bits or more that has them all and does not repeat in a stream.
 
     Parameters
     ----------
@@ -95,9 +95,8 @@ def number_sources(model: nn.Module, first: int = 0) -> nn.Module:
     layers = [layer for layer in model.modules() if hasattr(layer, "source_count")]
     length = max((getattr(layer, "length", 0) for layer in layers), default=0)
     total = first + sum(layer.source_count for layer in layers)
-    width = max(
-        total.bit_length(), length.bit_length(), *(layer.least_width for layer in layers), 3
-    )
+    least = [layer.least_width for layer in layers]
+    width = max(WIDTH, total.bit_length(), length.bit_length(), *least)
     if width > 16:
         raise InvalidInput(
             f"a network can have 65535 sources and steps, found {max(total, length)}; use fewer "
