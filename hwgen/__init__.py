@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["Build", "Graph", "Schedule", "compile", "load", "lower", "quantize", "save"]
+__all__ = [
+    "Build",
+    "Graph",
+    "Schedule",
+    "compile",
+    "load",
+    "lower",
+    "quantize",
+    "save",
+    "to_stochastic",
+]
 
 if TYPE_CHECKING:
     from .build import Build
@@ -20,6 +30,7 @@ if TYPE_CHECKING:
     from .frontend.checkpoint import save
     from .frontend.exported import quantize
     from .frontend.module import lower
+    from .frontend.stochastic import to_stochastic
     from .ir.graph import Graph
     from .ir.schedule import Schedule
     from .loading import load
@@ -33,6 +44,7 @@ _HOME = {
     "lower": "frontend.module",
     "quantize": "frontend.exported",
     "save": "frontend.checkpoint",
+    "to_stochastic": "frontend.stochastic",
 }
 
 

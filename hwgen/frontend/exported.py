@@ -21,7 +21,7 @@ from ..nn import Network
 from .aten import float_steps
 from .equivalent import equivalent_network
 
-__all__ = ["Report", "quantize"]
+__all__ = ["Report", "calibration_samples", "float_program", "quantize"]
 
 SAMPLES = 512  # so many samples set the scales; more change little
 
@@ -101,10 +101,10 @@ def quantize(
     Unsupported
         The module has an operator, or an argument, that cannot be deployed.
     """
-    samples = _samples(calibration, "calibration data")
+    samples = calibration_samples(calibration, "calibration data")
     if labels is not None:
         labels = _labels(labels, samples)
-    program, run_float = _program(module, samples)
+    program, run_float = float_program(module, samples)
     steps, output = float_steps(program)
     name = name or (type(module).__name__.lower() if isinstance(module, nn.Module) else "program")
     bits = {"weight_bits": weight_bits, "activation_bits": activation_bits}
@@ -122,12 +122,12 @@ def quantize(
         network.train()(samples[:SAMPLES])
     network.eval().lower()
     if evaluation is not None:
-        samples = _samples(evaluation[0], "evaluation data")
+        samples = calibration_samples(evaluation[0], "evaluation data")
         labels = _labels(evaluation[1], samples)
     return network, _report(network, run_float, samples, labels)
 
 
-def _samples(given, what: str) -> torch.Tensor:
+def calibration_samples(given, what: str) -> torch.Tensor:
     if not isinstance(given, torch.Tensor | np.ndarray):
         try:
             batches = [b[0] if isinstance(b, list | tuple) else b for b in given]
@@ -160,7 +160,7 @@ def _labels(given, samples: torch.Tensor) -> torch.Tensor:
     return labels
 
 
-def _program(module, samples: torch.Tensor):
+def float_program(module, samples: torch.Tensor):
     """The functional exported program, and a function that runs the float model on a batch."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own deprecations

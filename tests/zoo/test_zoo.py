@@ -28,18 +28,24 @@ NAMES = (
     "digits-lstm-ternary",
     "digits-mlp",
     "digits-pow2",
+    "digits-stochastic",
     "digits-ternary",
     "mnist-cnn",
     "mnist-lstm-ternary",
     "mnist-sparse",
+    "mnist-stochastic",
     "mnist-ternary",
     "text-lstm-ternary",
 )
-NOT_RECALIBRATED = ("digits-mlp", "digits-cnn", *(n for n in NAMES if "lstm" in n))
+NOT_RECALIBRATED = (
+    *("digits-mlp", "digits-cnn", "digits-stochastic"),
+    *(n for n in NAMES if "lstm" in n),
+)
 needs_mnist = pytest.mark.skipif(not data.have_mnist(), reason="MNIST is not there (HWGEN_DATA)")
 needs_text = pytest.mark.skipif(not data.have_text(), reason="the text is not there (HWGEN_DATA)")
 MARKS = {"mnist": needs_mnist, "text": needs_text}
 ALL = [pytest.param(n, marks=MARKS.get(n.partition("-")[0], ())) for n in NAMES]
+SLOW = ("mnist-stochastic",)  # whole streams of 10 000 images: two minutes
 
 
 def test_names():
@@ -51,7 +57,13 @@ def test_names():
         zoo.load("lenet")
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(*p.values, marks=(*p.marks, pytest.mark.slow)) if p.values[0] in SLOW else p
+        for p in ALL
+    ],
+)
 def test_promise_is_kept_over_the_whole_test_set(name):
     graph, (x, labels) = zoo.load(name), zoo.test_data(name)
     assert x.shape[1:] == graph.input_type.shape
@@ -61,7 +73,7 @@ def test_promise_is_kept_over_the_whole_test_set(name):
 @pytest.mark.parametrize("name", ALL)
 def test_pytorch_gives_the_same_integers(name):
     graph, (x, _) = zoo.load(name), zoo.test_data(name)
-    x = x[:400]
+    x = x[: 20 if "stochastic" in name else 400]
     network = load_network(zoo.checkpoint(name))
     nchw = torch.as_tensor(x.transpose(0, 3, 1, 2) if x.ndim == 4 else x)
     assert np.array_equal(q.integers(network(nchw)), graph.run(graph.quantize(x)))
