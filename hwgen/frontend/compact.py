@@ -11,13 +11,14 @@ from ..errors import InvalidInput
 
 __all__ = ["compact", "expand"]
 
+FINEST = 16  # bits behind the binary point up to which steps are looked for
 SPARSE = 0.25  # part of values that are not zero up to which the others are left out
 
 
 def compact(value: torch.Tensor) -> torch.Tensor | dict:
     """The tensor in a byte an element where that holds it, and without its zeros if most are.
 
-    Booleans, the places of what is not zero, and the signs of values -1, 0, +1 take a bit each.
+    A byte also holds multiples of a power of two. Booleans, the places of what is not zero, and the signs of values -1, 0, +1 take a bit each.
     Types come back when the tensor is loaded into a network.
     """
     value = value.detach().cpu()
@@ -35,7 +36,8 @@ def compact(value: torch.Tensor) -> torch.Tensor | dict:
             return {"signs": _packed(kept < 0), **places}
         if float(used.float().mean()) <= SPARSE:
             return {"values": _narrow(kept), **places}
-    return _narrow(value)
+    narrow = _narrow(value)
+    return _steps(value) if narrow is value else narrow
 
 
 def expand(name: str, entry) -> torch.Tensor:
@@ -43,6 +45,8 @@ def expand(name: str, entry) -> torch.Tensor:
     if isinstance(entry, torch.Tensor):
         return entry
     try:
+        if "steps" in entry:
+            return entry["steps"].to(torch.float32) * 2.0 ** -int(entry["bits"])
         shape = [int(n) for n in entry["shape"]]
         if min(shape) < 0:
             raise ValueError(f"there is no shape {shape}")
@@ -71,6 +75,20 @@ def _unpacked(bits: torch.Tensor, count: int) -> torch.Tensor:
     if bits.dtype != torch.uint8 or bits.numel() != -(-count // 8):
         raise ValueError(f"{bits.numel()} bytes of bits do not hold {count} of them")
     return torch.from_numpy(np.unpackbits(bits.numpy(), count=count).astype(bool))
+
+
+def _steps(value: torch.Tensor) -> torch.Tensor | dict:
+    """Multiples of a power of two below 1 as bytes; any other tensor as it is."""
+    if torch.signbit(value[value == 0]).any():
+        return value
+    for bits in range(1, FINEST + 1):
+        scaled = value * 2.0**bits
+        if float(scaled.abs().max()) > 127:
+            break
+        steps = scaled.to(torch.int8)
+        if value.dtype == torch.float32 and torch.equal(steps.to(torch.float32), scaled):
+            return {"steps": steps, "bits": bits}
+    return value
 
 
 def _narrow(value: torch.Tensor) -> torch.Tensor:

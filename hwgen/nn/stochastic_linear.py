@@ -172,6 +172,15 @@ class StochasticLinear(Layer):
         self.weight.clamp_(-self.limit, self.limit)
         self.bias.clamp_(-self.limit, self.limit)
 
+    @torch.no_grad()
+    def settle(self) -> None:
+        """End the training: weights and biases become what is deployed, and checkpoints small."""
+        step = self.limit / (1 << (self.bits - 1))
+        for values in (self.weight, self.bias):
+            values.copy_(
+                (torch.round(values / step) * step).clamp(step - self.limit, self.limit - step)
+            )
+
     # -- the counters --------------------------------------------------------------------------
 
     @torch.no_grad()

@@ -75,6 +75,9 @@ def train_stochastic(
     """
     model = build()
     fit(model, x, y, teacher=teacher, **options)
+    for layer in model:
+        if isinstance(layer, q.StochasticLinear):
+            layer.settle()
     trained, whole = q.accuracies(model, *check)
     margin = q.calibrate_margin(model, x[:samples], allowed=allowed)
     if say is not None:

@@ -11,7 +11,7 @@ from hwgen.frontend.compact import compact, expand
 
 @pytest.mark.parametrize("density", [0.0, 0.1, 0.2, 0.9])
 @pytest.mark.parametrize("shape", [(1,), (7,), (8, 9), (3, 1, 5)])
-@pytest.mark.parametrize("kind", ["sign", "real", "whole", "boolean", "index"])
+@pytest.mark.parametrize("kind", ["sign", "real", "whole", "steps", "boolean", "index"])
 def test_round_trip(density, shape, kind):
     generator = torch.Generator().manual_seed(0)
     value = torch.randn(shape, generator=generator)
@@ -20,6 +20,7 @@ def test_round_trip(density, shape, kind):
         "sign": torch.sign(value),
         "real": value,
         "whole": torch.round(20 * value),
+        "steps": torch.round(20 * value) / 32,
         "boolean": value != 0,
         "index": (1000 * value).long(),
     }[kind]
@@ -36,6 +37,9 @@ def test_few_bytes():
     assert (entry["values"].numel(), entry["bits"].numel()) == (80, 100)
     assert compact(sparse != 0)["bits"].numel() == 100
     assert compact(torch.full((800,), 3.0)).dtype == torch.int8
+    steps = compact(torch.arange(-100, 100) / 32)
+    assert (steps["steps"].dtype, steps["bits"]) == (torch.int8, 5)
+    assert isinstance(compact(torch.arange(-200, 100) / 32), torch.Tensor)
     signs = compact(torch.arange(800) % 3 - 1.0)
     assert (signs["bits"].numel(), signs["signs"].numel()) == (100, 67)
 
@@ -43,6 +47,14 @@ def test_few_bytes():
 def test_zeros_keep_their_sign():
     value = torch.tensor([-0.0, 0.0, 0.0, 0.0, 0.0, 0.5])
     assert torch.signbit(expand("w", compact(value)))[0]
+
+
+@pytest.mark.parametrize("changes", [{"steps": 5}, {"bits": None}, {"bits": "x"}])
+def test_damaged_steps_are_named(changes):
+    entry = compact(torch.arange(1, 100) / 4)
+    assert torch.equal(expand("w", entry), torch.arange(1, 100) / 4)
+    with pytest.raises(InvalidInput, match="damaged checkpoint: tensor 'w'"):
+        expand("w", {**entry, **changes})
 
 
 @pytest.mark.parametrize(
