@@ -15,6 +15,7 @@ BENCHMARKS = (
     "simulation",
     "area",
     "recurrent",
+    "stochastic",
     "mcu",
     "mcu_layers",
     "mcu_cluster",

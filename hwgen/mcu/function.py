@@ -50,6 +50,21 @@ _LOCALS = (
         "scratch",
         "weights",
     ),
+    *(
+        "base",
+        "block",
+        "counted",
+        "counter",
+        "counts",
+        "first",
+        "g",
+        "group",
+        "h",
+        "l",
+        "lead",
+        "less",
+    ),
+    *("pairs", "product", "round", "s", "second", "step", "tables", "top", "turned", "values"),
     *("rows", "columns", "channels", "first_channel", "height", "width", "pad_top", "pad_left"),
 )
 
@@ -101,6 +116,8 @@ class Function:
         Name of the one it calls, without its shape; or empty.
     header
         Of the runtime, that it needs beside the common ones; or empty.
+    has_clones
+        Whether the host's compiler compiles it for several processors.
     held
         Micro-kernels that this header holds for it.
     macs
@@ -125,6 +142,7 @@ class Function:
     shape: dict[str, object] = field(default_factory=dict)
     micro_kernel: str = ""
     header: str = ""
+    has_clones: bool = False
     held: tuple[ColumnKernel, ...] = ()
     macs: int = 0
     blocks: Blocks | Depthwise | None = None
@@ -203,6 +221,7 @@ class Function:
             "weights": self.weights_array if is_tile else None,
             "members": [c for c in self.constants if is_tile and not (c.is_weights or c.stays)],
             "parts": self.parts,
+            "has_clones": self.has_clones,
             "comment": describe_stage(self.stage, self.notes),
             "parameters": ", ".join(self._parameters()),
             "body": self.body,

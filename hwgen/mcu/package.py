@@ -14,6 +14,7 @@ from .dsp.pick_kernels import PICKS, render_pick
 from .function import Function
 from .gates import forms_of
 from .planning.memory import Memories
+from .stochastic import render_stochastic
 from .target import Target
 from .templates import TEMPLATES, read_kernel
 
@@ -23,6 +24,7 @@ RUNTIME, SIMD, MEMORY = "hwgen_runtime.h", "hwgen_simd.h", "hwgen_memory.h"
 TILE, STREAM = "hwgen_tile.h", "hwgen_stream.h"
 MASKS = ("hwgen_lfsr.h", "hwgen_masks.h")  # of the test of masks
 POOL, RECURRENT = "hwgen_pool.h", "hwgen_recurrent.h"
+STOCHASTIC = "hwgen_stochastic.h"
 # Prefix of the functions of a header, what writes it, and what it can hold.
 MICRO_KERNELS = {
     "hwgen_bits.h": ("hwgen_bits_", render_bits, BITS),
@@ -82,6 +84,8 @@ def write_runtime(
             kernels = {k for function in functions for k in function.held}
             cells = [f.stage.kernel.op for f in functions if f.header == RECURRENT]
             text = render_recurrent(kernels, cells, forms_of(target))
+        elif name == STOCHASTIC:
+            text = render_stochastic(target)
         elif name == POOL:
             text = TEMPLATES.get_template("pool.h.j2").render()
         else:

@@ -9,6 +9,7 @@ import numpy as np
 from hwgen.errors import RuleViolation
 from hwgen.ir import Constant, Graph, GraphBuilder, Int, Type
 from hwgen.ir.code import WeightCode
+from hwgen.ops.accumulate import Accumulate
 from hwgen.ops.add import Add
 from hwgen.ops.argmax import Argmax
 from hwgen.ops.avg_pool2d import AvgPool2d
@@ -26,6 +27,12 @@ from hwgen.ops.lstm import Lstm
 from hwgen.ops.max_pool2d import MaxPool2d
 from hwgen.ops.requantize import Requantize
 from hwgen.ops.reverse import Reverse
+from hwgen.ops.saturating_counter import SaturatingCounter
+from hwgen.ops.stochastic_dense import CODINGS, StochasticDense
+from hwgen.ops.stream_argmax import StreamArgmax
+from hwgen.ops.stream_multiply import StreamMultiply
+from hwgen.ops.to_stream import ToStream
+from tests.ops.streams import sources
 
 __all__ = ["OPS", "draw", "network", "samples"]
 
@@ -167,10 +174,81 @@ def gru(rng: Rng, x: Type) -> Recurrent:
     return recurrent(rng, x, Gru)
 
 
-def _one(make, rng: Rng, shape: tuple[int, ...], name: str) -> Graph:
+def a_stream_of_bits(rng: Rng, most: int = 80) -> Type:
+    """Bits, with signs or not, in an element of their own width or of one too wide."""
+    lo = int(rng.choice([0, -1]))
+    kind = Int(int(rng.choice([2, 2, 8, 9, 17])), signed=True)
+    shape = (int(rng.integers(1, most)), int(rng.integers(1, 14)))
+    return Type.of(shape, lo, 1, element=kind if rng.integers(2) else None)
+
+
+def to_stream(rng: Rng, x: Type) -> ToStream:
+    bits, bipolar = int(rng.integers(1, 10)), bool(rng.integers(2))
+    components, length = int(rng.choice([1, 2, 4, 8, 16])), int(rng.integers(1, 80))
+    drawn = sources(rng, (x.channels, components), bits, length, bool(rng.integers(3) == 0))
+    return ToStream(length, components, bits, bipolar, **drawn)
+
+
+def stochastic_dense(rng: Rng, x: Type) -> StochasticDense:
+    bits, outputs = int(rng.integers(2, 11)), int(rng.integers(1, 8))
+    components, coding = int(rng.choice([1, 2, 4, 8, 16])), str(rng.choice(CODINGS))
+    largest = 1 << (bits - 1)
+    most = largest - int(rng.integers(2))
+    weights = rng.integers(-most, most, (outputs, x.channels), endpoint=True)
+    bias = rng.integers(-most, most, outputs, endpoint=True)
+    number_bits = bits if coding == "bipolar" else bits - 1
+    shape = (x.channels + 1, components)
+    drawn = sources(rng, shape, number_bits, x.shape[0], bool(rng.integers(3) == 0))
+    code = Uniform(Constant(weights), bits + 1)
+    return StochasticDense(code, Constant(bias), bits, components, coding, **drawn)
+
+
+def saturating_counter(rng: Rng, x: Type) -> SaturatingCounter:
+    states = rng.integers(2, int(rng.choice([3, 40, 1 << 16])), x.channels, endpoint=True)
+    if rng.integers(3) == 0:
+        states[:] = states[0]
+    threshold = rng.integers(1, states)
+    flags = rng.integers(2, size=2).astype(bool).tolist()
+    return SaturatingCounter(Constant(states), Constant(threshold), *flags)
+
+
+def stream_argmax(rng: Rng, x: Type) -> StreamArgmax:
+    if x.channels < 2 or rng.integers(3) == 0:
+        return StreamArgmax()
+    return StreamArgmax(True, x.hi - x.lo + int(rng.integers(3)), int(rng.choice([0, 1, 9])))
+
+
+def a_stream_multiply(rng: Rng, name: str) -> Graph:
+    """A stream times the bits of counters that it drives."""
+    builder = GraphBuilder(name)
+    x = builder.input(a_type(rng, tuple(rng.integers(1, 12, 2).tolist()), WIDTHS[:12]))
+    bits = builder.add(saturating_counter(rng, builder.type(x)), x)
+    value = builder.add(StreamMultiply(), x, bits)
+    if rng.integers(2):
+        value = builder.add(requantize(rng, builder.type(value)), value)
+    return builder.build(value)
+
+
+def _bits(make) -> Callable[[Rng, str], Graph]:
+    return lambda rng, name: _one(make, rng, a_stream_of_bits(rng), name)
+
+
+def _number(make) -> Callable[[Rng, str], Graph]:
+    """Of a vector whose interval suits the op that ``make`` draws."""
+
+    def graph(rng: Rng, name: str) -> Graph:
+        size = int(rng.integers(1, 20))
+        op = make(rng, Type.of((size,), 0, 1))
+        lo, hi = sorted(rng.integers(0, 1 << op.bits, 2, endpoint=True).tolist())
+        return _one(lambda *_: op, rng, Type.of((size,), lo - op.offset, hi - op.offset), name)
+
+    return graph
+
+
+def _one(make, rng: Rng, shape: tuple[int, ...] | Type, name: str) -> Graph:
     """A graph of one op, half of the time with an epilogue behind it."""
     builder = GraphBuilder(name)
-    value = builder.input(a_type(rng, shape))
+    value = builder.input(shape if isinstance(shape, Type) else a_type(rng, shape))
     value = builder.add(make(rng, builder.type(value)), value)
     while rng.integers(2):
         kind = ELEMENTWISE[int(rng.integers(len(ELEMENTWISE)))]
@@ -237,6 +315,7 @@ def _any(make) -> Callable[[Rng, str], Graph]:
 
 
 OPS: dict[str, Callable[[Rng, str], Graph]] = {
+    "accumulate": _sequence(lambda rng, x: Accumulate()),
     "add": an_add,
     "argmax": _vector(lambda rng, x: Argmax()),
     "avg_pool2d": _image(avg_pool2d),
@@ -251,6 +330,11 @@ OPS: dict[str, Callable[[Rng, str], Graph]] = {
     "max_pool2d": _image(max_pool2d),
     "requantize": _any(requantize),
     "reverse": _sequence(lambda rng, x: Reverse()),
+    "saturating_counter": _sequence(saturating_counter),
+    "stochastic_dense": _bits(stochastic_dense),
+    "stream_argmax": _sequence(stream_argmax),
+    "stream_multiply": a_stream_multiply,
+    "to_stream": _number(to_stream),
 }
 
 
