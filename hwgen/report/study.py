@@ -90,6 +90,7 @@ def run_stochastic(source: str, out: Path | None, data: str | None, options: Opt
         from ..study.areas import fixed_point_size, stochastic_size
         from ..study.faults import error_with_faults
         from ..study.fixed_point import fixed_point, float_module
+        from ..study.running import runner
         from ..study.stochastic import Variant, check_network, surface, vary
 
     path = find_source(source)
@@ -106,17 +107,23 @@ def run_stochastic(source: str, out: Path | None, data: str | None, options: Opt
     reference = (max(options.components), entrance.length)
     lengths = tuple(sorted({*options.lengths, entrance.length}))
     count = digits(len(x))
-    with console.step(f"errors of {name} on {count} samples, {options.seeds} seeds") as progress:
-        points = surface(
-            network,
-            x,
-            labels,
-            codings=options.codings,
-            components=options.components,
-            lengths=lengths,
-            seeds=options.seeds,
-            progress=progress,
-        )
+    with runner() as (prepare, how):
+        if how != "C":
+            console.note(f"in the interpreter, which is slower: {how}")
+        with console.step(
+            f"errors of {name} on {count} samples, {options.seeds} seeds"
+        ) as progress:
+            points = surface(
+                network,
+                x,
+                labels,
+                codings=options.codings,
+                components=options.components,
+                lengths=lengths,
+                seeds=options.seeds,
+                prepare=prepare,
+                progress=progress,
+            )
     study = _Study(name, _float_error(float_module(network), x, labels), len(x), reference, points)
     target = min(p.error for p in points if (p.components, p.length) == reference)
     with console.step("fixed-point networks of no larger error") as progress:

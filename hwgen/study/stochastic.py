@@ -15,11 +15,11 @@ from ..nn.stochastic_linear import StochasticLinear
 from ..nn.stream_argmax import StreamArgMax
 from ..nn.to_stream import ToStream
 from .interval import wilson
+from .running import Prepare, interpreted
 
 __all__ = ["Point", "Variant", "check_network", "streams", "surface", "vary"]
 
 Progress = Callable[[int, int], None]
-Run = Callable[[Graph, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def surface(
     components: Sequence[int],
     lengths: Sequence[int],
     seeds: int,
-    run: Run = Graph.run,
+    prepare: Prepare = interpreted,
     progress: Progress = lambda done, total: None,
 ) -> list[Point]:
     """Errors over components and lengths.
@@ -127,8 +127,8 @@ def surface(
         Real samples as ``Graph.quantize`` takes them, and their classes.
     seeds
         How many sets of random sources.
-    run
-        What runs a graph on integers.
+    prepare
+        Makes a function on integers of a graph; see :func:`hwgen.study.running.runner`.
     """
     if not len(x) or len(x) != len(labels):
         raise InvalidInput(f"there must be a label a sample, found {len(labels)} for {len(x)}")
@@ -142,8 +142,9 @@ def surface(
             steps = {length: [] for length in lengths}
             for seed in range(seeds):
                 graph = vary(network, Variant(coding, m, max(lengths), seed * SPACING))
+                run = prepare(streams(graph))
                 for part, truth in _parts(graph, x, labels):
-                    sums = run(streams(graph), part).reshape(len(part), max(lengths), -1)
+                    sums = run(part).reshape(len(part), max(lengths), -1)
                     for length, (whole, early_class, step) in _told(
                         graph, exit_.margin, sums, lengths
                     ).items():

@@ -13,6 +13,7 @@ from hwgen.study.areas import _extrapolated
 from hwgen.study.faults import error_with_faults, run_with_faults
 from hwgen.study.fixed_point import fixed_point, float_module
 from hwgen.study.interval import wilson
+from hwgen.study.running import runner
 from hwgen.study.stochastic import Variant, streams, surface, vary
 
 
@@ -55,6 +56,16 @@ def test_a_point_is_what_the_network_does(network, held_out):
         assert point.low <= point.error <= point.high
         assert point.steps < length
         assert (point.coding, point.components, point.length) == ("bipolar", 2, length)
+
+
+def test_c_gives_the_same_points(network, held_out):
+    x, labels = held_out
+    options = {"codings": ["sign_magnitude"], "components": [1], "lengths": [40], "seeds": 1}
+    with runner() as (prepare, how):
+        if how != "C":
+            pytest.skip(how)
+        found = surface(network, x, labels, prepare=prepare, **options)
+    assert found == surface(network, x, labels, **options)
 
 
 def test_early_errors_are_those_of_the_graph_that_decides_early(network, held_out):
