@@ -126,10 +126,10 @@ class ChannelConstants:
     def __init__(self, m: Module, folds: int, lanes: int, taken) -> None:
         self._m = m
         self._folds, self._lanes = folds, lanes
-        self._fold = Signal(range(max(2, folds)), name="fold")
+        self.fold = Signal(range(max(2, folds)), name="fold")
         if folds > 1:
             with m.If(taken):
-                m.d.sync += self._fold.eq(wrapped(self._fold, folds))
+                m.d.sync += self.fold.eq(wrapped(self.fold, folds))
 
     @staticmethod
     def area(values: Sequence[int], folds: int, lanes: int, lane: int) -> Area:
@@ -144,4 +144,4 @@ class ChannelConstants:
         own = [int(values[fold * self._lanes + lane]) for fold in range(self._folds)]
         if len(set(own)) == 1:
             return Const(own[0])
-        return table(self._m, own, self._fold, f"{name}{lane}")
+        return table(self._m, own, self.fold, f"{name}{lane}")
