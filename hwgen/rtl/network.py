@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from amaranth import Module
+from amaranth import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -228,6 +228,27 @@ class Network(wiring.Component):
             branches.append(branch)
         return branches
 
+    def _stopped(self) -> tuple[_Instance, _Instance, set[str]] | None:
+        """Who begins frames, who can stop them, and what lies between, where that is a chain.
+
+        A component that can stop frames has an output ``stop``, and one that can be stopped an input
+        of that name; both have a port ``begun``.
+        """
+        made = {instance.name: instance for instance in self._instances}
+        for last in self._instances:
+            if _flow(last.component, "stop") is not Out:
+                continue
+            between: set[str] = set()
+            at = last
+            while len(at.inputs) == 1 and at.inputs[0].name:
+                at = made[at.inputs[0].name]
+                if _flow(at.component, "stop") is In:
+                    return at, last, between
+                if at.outputs != ("o",) or _flow(at.component, "columns") is not None:
+                    break
+                between.add(at.name)
+        return None
+
     # -- timing ------------------------------------------------------------------------------
 
     def timing_links(self) -> tuple[list[timing.Link], dict[str, timing.Queue]]:
@@ -278,8 +299,20 @@ class Network(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         streams = {("", "i"): wiring.flipped(self.i)}
+        between: set[str] = set()
+        stop = Signal(name="stop_frame")
+        if (stopped := self._stopped()) is not None:
+            begins, ends, between = stopped
+            m.d.comb += [
+                ends.component.begun.eq(begins.component.begun),
+                stop.eq(ends.component.stop),
+                begins.component.stop.eq(stop),
+            ]
         for instance in self._instances:
-            m.submodules[instance.name] = component = instance.component
+            component = instance.component
+            # What is on the way when a frame is stopped is dropped.
+            dropped = instance.name in between
+            m.submodules[instance.name] = ResetInserter(stop)(component) if dropped else component
             for port, wire in zip(("i", "j"), instance.inputs, strict=False):
                 wiring.connect(m, streams[wire.name, wire.port], getattr(component, port))
             for port in instance.outputs:
@@ -295,6 +328,12 @@ class Network(wiring.Component):
                 wiring.connect(m, getattr(component, port), outer)
         wiring.connect(m, streams[self._last.name, self._last.port], wiring.flipped(self.o))
         return m
+
+
+def _flow(component, port: str):
+    """Whether a component's port is ``In`` or ``Out``; None if it has no such port."""
+    members = component.signature.members
+    return members[port].flow if port in members else None
 
 
 def _instance_names(graph: Graph) -> dict[str, str]:

@@ -163,7 +163,7 @@ class Accumulate(Timing):
 
 
 class Repack(Timing):
-    """``gather`` beats become one, then one becomes ``scatter``; one of the two is 1."""
+    """``gather`` beats become one, then one becomes ``scatter``."""
 
     def __init__(self, gather: int, scatter: int) -> None:
         self.gather, self.scatter = gather, scatter
