@@ -30,6 +30,11 @@ class SaturatingCounterLayer(StreamComponent):
         Of a stream: behind the last one they begin anew.
     source, target
         The streams, of equally many lanes.
+
+    Attributes
+    ----------
+    following
+        By lane, what its counter counts to in this cycle; once it has been elaborated.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class SaturatingCounterLayer(StreamComponent):
     ) -> None:
         self._op, self._steps = op, steps
         self._folds = len(op.states.array) // source.lanes
+        self.following: list[Signal] = []
         super().__init__((source,), target)
 
     def timing(self):
@@ -83,6 +89,7 @@ class SaturatingCounterLayer(StreamComponent):
             thresholds = [Const(int(t)) for t in op.threshold.array]
         else:
             following, thresholds = self._memories(m, taken, step == 0, fold_end)
+        self.following = following
         for k, (state, threshold) in enumerate(zip(following, thresholds, strict=True)):
             above = Signal(name=f"above_{k}")
             m.d.comb += above.eq(state >= threshold)

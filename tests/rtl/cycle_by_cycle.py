@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 
+from hwgen.rtl.accumulate import LastStep
 from hwgen.rtl.concat import Turns
 from hwgen.rtl.lib import timing
 from hwgen.rtl.lib.mac_timing import MacTiming
@@ -258,6 +259,26 @@ class Reverse:
         self.ahead = ahead
 
 
+class LastSteps:
+    """One register, which only the beats of the last step leave."""
+
+    def __init__(self, steps, beats):
+        self.leaves = [False] * ((steps - 1) * beats) + [True] * beats
+        self.at, self.full, self.moves = 0, False, True
+
+    def valid(self, i_valid):
+        return [self.full]
+
+    def ready(self, i_valid, o_ready):
+        self.moves = not self.full or o_ready[0]
+        return [self.moves]
+
+    def step(self, taken, given):
+        if self.moves:
+            self.full = taken[0] and self.leaves[self.at]
+            self.at = (self.at + taken[0]) % len(self.leaves)
+
+
 class Concat:
     """One register; ``beats`` of the first input, then of the second."""
 
@@ -392,6 +413,8 @@ def stepped(model: timing.Timing, outputs: int = 1, inputs: int = 1):
         return Reverse(model.steps, model.step_beats)
     if isinstance(model, Turns):
         return Concat(model.beats)
+    if isinstance(model, LastStep):
+        return LastSteps(model.steps, model.beats)
     if isinstance(model, WindowTiming):
         return Window(model.takes, model.emits)
     return {

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwgen.errors import HwgenError
+from hwgen.rtl.accumulate import LastStep
 from hwgen.rtl.lib import timing
 from hwgen.rtl.lib.recurrent_timing import RecurrentSteps, RecurrentTiming
 from hwgen.rtl.network import Network
@@ -71,6 +72,8 @@ def chains(draw) -> list[timing.Link]:
                     lambda n: timing.Accumulate(n),
                     lambda n: timing.Repack(n, 1),
                     lambda n: timing.Repack(1, n),
+                    lambda n: timing.Repack(1 + n // 3, n),
+                    lambda n: LastStep(1 + n % 2, 1 + n // 3),
                     lambda n: timing.Queue(n),
                     lambda n: timing.Fork(),
                     lambda n: timing.Join(),
@@ -99,6 +102,9 @@ def test_chains(parts) -> None:
             # Whole sequences come in and leave.
             gathered *= link.model.steps * link.model.step_beats
             scattered *= link.model.steps * link.model.step_beats
+        if isinstance(link.model, LastStep):
+            gathered *= link.model.steps * link.model.beats
+            scattered *= link.model.beats
         if isinstance(link.model, timing.Accumulate):
             gathered *= link.model.beats
         if isinstance(link.model, RecurrentTiming):
