@@ -84,10 +84,10 @@ class RandomSources(wiring.Component):
         for at, seed in enumerate(self._seeds.reshape(-1).tolist()):
             name = "source_{}_{}".format(*divmod(at, components))
             state = Signal(self._width, name=name, init=seed)
-            following = [
-                Cat(bit for i, bit in enumerate(state) if row >> i & 1).xor()
-                for row in self._network
-            ]
+            following = []
+            for row in self._network:
+                bits = [state[i] for i in range(self._width) if row >> i & 1]
+                following.append(bits[0] if len(bits) == 1 else Cat(*bits).xor())
             with m.If(self.restart):
                 m.d.sync += state.eq(seed)
             with m.Elif(self.advance):
