@@ -12,7 +12,7 @@ from ..errors import InvalidInput, Unsupported
 from ..nn import Layer, Network, number_sources
 from ..nn.input import InputQuantizer
 from ..nn.network import Step
-from ..nn.stochastic_linear import StochasticLinear
+from ..nn.stochastic_dense import StochasticLinear
 from ..nn.stream_argmax import StreamArgMax
 from ..nn.to_stream import ToStream
 from .aten import FloatStep, float_steps

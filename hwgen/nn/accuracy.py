@@ -13,7 +13,7 @@ from ..ir.classes import classes
 from .input import batch_axis
 from .layer import Layer
 from .recurrent import Recurrent
-from .stochastic_linear import StochasticLinear
+from .stochastic_dense import StochasticLinear
 from .weighted import Weighted
 
 __all__ = ["accuracies", "accuracy", "run"]

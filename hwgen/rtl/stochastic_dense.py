@@ -63,7 +63,7 @@ class SpatialStochasticLayer(StreamComponent):
         m = Module()
         op = self._op
         m.submodules.sources = sources = self._sources
-        m.submodules.weights = matrix = self._matrix
+        matrix = self._matrix
         pipe = ElasticPipeline(m, 1 + matrix.depth, i_valid=self.i.valid, o_ready=self.o.ready)
         step, taken, last = Signal(range(max(2, self._steps))), Signal(), Signal(name="last_step")
         m.d.comb += [
@@ -73,7 +73,6 @@ class SpatialStochasticLayer(StreamComponent):
             last.eq(step == self._steps - 1),
             sources.advance.eq(taken),
             sources.restart.eq(taken & last),
-            matrix.enable.eq(Cat(*pipe.enable[1:])),
             self.o.payload.as_value().eq(matrix.sums),
         ]
         with m.If(taken):
@@ -97,6 +96,7 @@ class SpatialStochasticLayer(StreamComponent):
             with m.If(pipe.enable[0]):
                 m.d.sync += number.eq(drawn)
             m.d.comb += matrix.numbers.word_select(j * components + k, op.number_bits).eq(number)
+        matrix.place(m, platform, pipe.enable[1:])
         return m
 
 

@@ -14,7 +14,7 @@ from ..frontend.exported import quantize
 from ..ir.classes import classes
 from ..ir.graph import Graph
 from ..nn import Network
-from ..nn.stochastic_linear import StochasticLinear
+from ..nn.stochastic_dense import StochasticLinear
 from ..nn.to_stream import ToStream
 
 __all__ = ["FixedPoint", "fixed_point", "float_module"]

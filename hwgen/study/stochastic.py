@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InvalidInput, Unsupported
 from ..ir.graph import Graph
 from ..nn import Network, number_sources
-from ..nn.stochastic_linear import StochasticLinear
+from ..nn.stochastic_dense import StochasticLinear
 from ..nn.stream_argmax import StreamArgMax
 from ..nn.to_stream import ToStream
 from .interval import wilson

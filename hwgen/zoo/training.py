@@ -11,7 +11,7 @@ from torch import nn
 
 from ..ir.classes import classes
 from ..nn.recurrent import Recurrent
-from ..nn.stochastic_linear import StochasticLinear
+from ..nn.stochastic_dense import StochasticLinear
 from ..nn.weighted import Weighted
 
 __all__ = ["accuracy", "augment", "fit", "small_teacher"]

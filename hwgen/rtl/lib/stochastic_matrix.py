@@ -8,13 +8,11 @@ thresholds or, for half of the components of a bipolar weight, below them: what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from amaranth import Cat, ClockSignal, Const, Instance, Module, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from ...ops.stochastic_dense import StochasticDense
 from ..platform import VerilogPlatform
@@ -69,8 +67,8 @@ def output_offset(op: StochasticDense) -> int:
     return -op.components * op.seeds.shape[0] if op.components > 1 else 0
 
 
-class StochasticMatrix(wiring.Component):
-    """The sums of words over all operands, a step a clock.
+class StochasticMatrix:
+    """The sums of words over all operands, a step a clock: a part of its layer's module.
 
     With one component a bipolar word is +1 or -1 and needs the number of inputs that are not 0;
     with signs on either side, their products are counted apart. Either is a second popcount, which
@@ -91,8 +89,8 @@ class StochasticMatrix(wiring.Component):
 
     Attributes
     ----------
-    enable
-        By stage, whether its registers load.
+    depth
+        Stages.
     numbers
         Of all sources, forced where the input is 0.
     nonzero, negative
@@ -100,8 +98,6 @@ class StochasticMatrix(wiring.Component):
     sums
         Of all neurons.
     """
-
-    _MustUse__silence = True  # some are made for their area alone
 
     def __init__(
         self, name: str, op: StochasticDense, signed: bool, width: int, levels: int
@@ -111,15 +107,9 @@ class StochasticMatrix(wiring.Component):
         self._high = _TABLE - 1 - signed  # bits of a number that a comparator sees
         self._plan(levels)
         inputs = self._operands - 1
-        super().__init__(
-            {
-                "enable": In(self.depth),
-                "numbers": In(op.number_bits * op.seeds.array.size),
-                "nonzero": In(inputs),
-                "negative": In(inputs),
-                "sums": Out(width * len(self.bits)),
-            }
-        )
+        self.numbers = Signal(op.number_bits * op.seeds.array.size)
+        self.nonzero, self.negative = Signal(inputs), Signal(inputs)
+        self.sums = Signal(width * len(self.bits))
 
     # -- what is counted ---------------------------------------------------------------------
 
@@ -242,23 +232,23 @@ class StochasticMatrix(wiring.Component):
             total += each * len(self.bits)
         return total
 
-    def elaborate(self, platform):
-        m = Module()
+    def place(self, m: Module, platform, enable: Sequence) -> None:
+        """Put it into a module; ``enable`` says by stage whether its registers load."""
         if isinstance(platform, VerilogPlatform):
             for plan, leaf in self._leaves.items():
                 add_leaf(platform, plan, leaf)
             platform.add_leaf(self._leaf, "stochastic_matrix.v.j2", self._values())
+            used = {k: getattr(self, k) for k in ("nonzero", "negative") if self.uses(k)}
             m.submodules.matrix = Instance(
                 self._leaf,
                 i_clk=ClockSignal(),
-                i_enable=self.enable,
+                i_enable=Cat(*enable),
                 i_numbers=self.numbers,
-                i_nonzero=self.nonzero,
-                i_negative=self.negative,
                 o_sums=self.sums,
+                **{f"i_{name}": value for name, value in used.items()},
             )
-            return m
-        own = self.enable[: self.plans[0].depth]
+            return
+        own = enable[: self.plans[0].depth]
         bits = self._op.number_bits
 
         def value(bit: Bit):
@@ -293,10 +283,9 @@ class StochasticMatrix(wiring.Component):
                 m.d.comb += target.eq(count)
                 continue
             held = Signal(self._width, name=f"total_{o}", reset_less=True)
-            with m.If(self.enable[-1]):
+            with m.If(enable[-1]):
                 m.d.sync += held.eq(count)
             m.d.comb += target.eq(held)
-        return m
 
     # -- Verilog -----------------------------------------------------------------------------
 
@@ -331,6 +320,8 @@ class StochasticMatrix(wiring.Component):
             "all_bits": bits * op.seeds.array.size,
             "low_bits": low_bits,
             "inputs": self._operands - 1,
+            "uses_nonzero": self.uses("nonzero"),
+            "uses_negative": self.uses("negative"),
             "width": self._width,
             "sources": sources,
             "neurons": [
