@@ -16,6 +16,7 @@ from .lib.stream import beats, lane_schedules
 
 __all__ = ["ToStream"]
 
+LOADING = 16  # part of a stream's steps in which its vector comes in, at most
 _BLOCK = 1 << 22  # comparisons at once: what stays in the processor's cache
 
 
@@ -128,4 +129,6 @@ class ToStream(Op):
         return schedule.lanes or x.channels, x.channels
 
     def schedules(self, x: Type) -> tuple[Schedule, ...]:
-        return lane_schedules(x)
+        # Frames may end early: a vector is not to take much longer than a small part of its stream.
+        quick = max(1, self.length // LOADING)
+        return tuple(s for s in lane_schedules(x) if beats(x, s) <= quick)

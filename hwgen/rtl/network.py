@@ -87,6 +87,9 @@ class Network(wiring.Component):
             if measured.interval == free:
                 break
         self.interval, self.latency = measured.interval, measured.latency
+        if self._stopped() is not None:
+            # A frame that follows one that was stopped finds everything empty.
+            self.interval = max(self.interval, self.latency)
         self.timing_is_bound = any(c.timing_is_bound for c in self._components.values())
         self._streamed = {n: c for n, c in self._components.items() if c.memory(n) is not None}
         self.memories: tuple[ColumnMemory, ...] = tuple(
