@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import zoo
 from ..errors import InvalidInput
@@ -11,23 +12,37 @@ from ..undisturbed import undisturbed
 from .progress import Console
 from .table import print_table
 
+if TYPE_CHECKING:
+    from ..study.running import Prepare
+
 __all__ = ["list_models", "train_model"]
+
+LONG = 1 << 30  # elements of all values of all samples beyond which C is worth its compilation
 
 
 def list_models() -> None:
     """Print one row a model."""
-    rows = []
-    for name in zoo.names():
-        graph = zoo.load(name)
-        shape = "x".join(map(str, graph.input_type.shape))
-        values = (value for node in graph.nodes for value in node.op.attributes().values())
-        bits = sum(value.storage_bits for value in values if isinstance(value, WeightCode))
-        try:
-            accuracy = f"{100 * zoo.accuracy(graph, *zoo.test_data(name)):.2f} %"
-        except InvalidInput:
-            accuracy = "(no data here)"
-        rows.append([name, f"{shape}:{graph.input_type.element}", bits, accuracy])
+    from ..study.running import runner
+
+    with runner() as (prepare, _):
+        rows = [_row(name, prepare) for name in zoo.names()]
     print_table("models", ("name", "input", "weight bits", "accuracy, held out"), rows)
+
+
+def _row(name: str, prepare: Prepare) -> list[object]:
+    """Name, input, size and accuracy of a model."""
+    graph = zoo.load(name)
+    shape = "x".join(map(str, graph.input_type.shape))
+    values = (value for node in graph.nodes for value in node.op.attributes().values())
+    bits = sum(value.storage_bits for value in values if isinstance(value, WeightCode))
+    try:
+        x, labels = zoo.test_data(name)
+        is_long = len(x) * sum(node.type.size for node in graph.nodes) > LONG
+        run = prepare(graph) if is_long else graph.run
+        accuracy = f"{100 * zoo.accuracy(graph, x, labels, run):.2f} %"
+    except InvalidInput:
+        accuracy = "(no data here)"
+    return [name, f"{shape}:{graph.input_type.element}", bits, accuracy]
 
 
 def train_model(name: str, out: Path) -> None:

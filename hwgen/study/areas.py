@@ -89,11 +89,13 @@ def fixed_point_size(graph: Graph, cycles: int, device: str = "xilinx") -> Size:
     return _synthesized(graph, schedule(graph, cycles), device)
 
 
-def _synthesized(graph: Graph, schedules: dict[str, Schedule], device: str) -> Size:
+def _synthesized(
+    graph: Graph, schedules: dict[str, Schedule], device: str, flat: bool = True
+) -> Size:
     network = Network(graph, schedules)
     with tempfile.TemporaryDirectory(prefix="hwgen-study-") as folder:
         design = emit(graph, schedules, Path(folder), network)
-        found = synthesize(design, network, DEVICES[device], flat=True)
+        found = synthesize(design, network, DEVICES[device], flat=flat)
     area = found.flat or found.total
     return Size(area, network.interval, network.latency, "synthesized whole")
 
@@ -121,7 +123,7 @@ def _layer_area(graph: Graph, layer: Node, neurons: int, device: str) -> Area:
         )
         y = builder.add(own, y, name="counters")
     part = builder.build(y)
-    return _synthesized(part, schedule(part, choices=picks), device).area
+    return _synthesized(part, schedule(part, choices=picks), device, flat=False).area
 
 
 def _extrapolated(counts: list[Area], neurons: int) -> Area:

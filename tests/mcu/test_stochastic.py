@@ -118,7 +118,7 @@ def network(coding: str, *, bipolar: bool, components: int, steps: int, last) ->
     return builder.build(builder.add(last, value))
 
 
-@pytest.mark.parametrize("target", ["host", "gap8"])
+@pytest.mark.parametrize("target", ["host", pytest.param("gap8", marks=pytest.mark.slow)])
 def test_networks(target, tmp_path):
     """Steps that fill one block and part of another, of 256 on the host and of 32 elsewhere."""
     jobs, expected = [], []
@@ -185,6 +185,7 @@ def test_planes_of_more_than_a_word_are_the_host_s(tmp_path):
         assert word not in texts["cv32e40p"]
 
 
+@pytest.mark.slow
 def test_one_program_for_processors_with_and_without_wide_registers(tmp_path):
     """Compiled for several processors or, with sanitizers, for the plain one alone."""
     graph = network("bipolar", bipolar=True, components=8, steps=520, last=Accumulate())

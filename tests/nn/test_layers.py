@@ -130,7 +130,7 @@ def test_layers_say_how_they_were_made():
 def test_layers_are_found_by_name():
     assert q.layer.find_layer("Conv2d") is q.Conv2d
     with pytest.raises(
-        InvalidInput, match="no layer called 'Conv7d'; supported are Activation, Add"
+        InvalidInput, match="no layer called 'Conv7d'; supported are Accumulate, Activation"
     ):
         q.layer.find_layer("Conv7d")
 

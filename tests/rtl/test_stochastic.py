@@ -142,8 +142,18 @@ MIXED = (
 )
 
 
-@pytest.mark.parametrize("engine", ["verilator", "icarus"])
-@pytest.mark.parametrize("case", range(len(MIXED)))
+RARE = pytest.mark.slow  # of all cases, either engine has one in the fast set
+
+
+@pytest.mark.parametrize(
+    ("engine", "case"),
+    [
+        ("verilator", 2),
+        ("icarus", 1),
+        *(pytest.param("verilator", case, marks=RARE) for case in (0, 1)),
+        *(pytest.param("icarus", case, marks=RARE) for case in (0, 2)),
+    ],
+)
 def test_a_network_equals_its_model(engine, case, tmp_path):
     if (missing := simulator(engine).missing()) is not None:
         pytest.skip(missing)
@@ -237,7 +247,7 @@ def test_a_stopped_frame_leaves_nothing_behind():
     graph = early_network(4, sizes=(6, 4, 3), codings=CODINGS, length=9)
     picks = schedules(graph)
     x = samples(graph.input_type, 30)
-    for seed in range(3):
+    for seed in range(2):
         check(graph, picks, graph.run(x), x, seed)
 
 
