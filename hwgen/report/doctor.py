@@ -34,6 +34,7 @@ PACKAGES = (
         "running C on the RTL of CV32E41P",
         "pip install pythondata-cpu-cv32e41p==0.0.post1883",
     ),
+    ("matplotlib", "plots of hwgen study", "pip install matplotlib"),
     ("scikit-learn", "training the digits models of the zoo", "pip install scikit-learn"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import html
 import io
@@ -279,7 +280,8 @@ def _print(study: _Study) -> None:
 
 
 def _check_folder(out: Path) -> None:
-    """Refuse a place that cannot hold the study, before anything is measured."""
+    """Refuse a place that cannot hold the study, before anything is measured; leave no folder there."""
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
@@ -288,6 +290,10 @@ def _check_folder(out: Path) -> None:
         raise InvalidInput(
             f"{out}: cannot be written: {error.strerror}; choose another -o"
         ) from None
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _write(study: _Study, out: Path) -> list[Path]:
@@ -306,6 +312,7 @@ def _write(study: _Study, out: Path) -> list[Path]:
         plots["faults.png"] = _plot_faults(study)
     files |= plots
     files["report.html"] = _page(study, plots).encode()
+    out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         _write_whole(out / name, content)
     return [out / name for name in files]

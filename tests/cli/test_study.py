@@ -77,6 +77,16 @@ def test_wrong_arguments_take_one_line(hwgen, tmp_path, name):
     assert code == 2
     assert told in error
     assert "Traceback" not in error
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_folder_that_cannot_be_is_told_at_once(hwgen, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, error = hwgen(
+        "study", "stochastic", "digits-stochastic", "-o", tmp_path / "file" / "s"
+    )
+    assert code == 2
+    assert "cannot be written" in error
 
 
 def test_samples_must_fit(hwgen, tmp_path):
