@@ -251,6 +251,18 @@ def test_a_stopped_frame_leaves_nothing_behind():
         check(graph, picks, graph.run(x), x, seed)
 
 
+def test_a_lead_of_the_margin_is_enough():
+    """And one less is not: the class that leads at first is not the one that leads later."""
+    x = np.zeros((2, 12, 3), dtype=np.int64)
+    x[:, 0, 0] = 4, 3
+    x[:, 1:, 1] = 4
+    builder = GraphBuilder("streams")
+    value = builder.input(Type.of(x.shape[1:], 0, 4))
+    graph = builder.build(builder.add(StreamArgmax(True, 4, 4), value))
+    assert graph.run(x).tolist() == [[0], [1]]
+    check(graph, schedules(graph), graph.run(x), x)
+
+
 def test_only_a_chain_is_stopped():
     """With two streams that meet on the way the rest of a frame is swallowed."""
     taps = lfsr.TAPS[8]
