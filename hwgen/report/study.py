@@ -234,7 +234,8 @@ def _rows(study: _Study) -> list[dict[str, object]]:
 
 
 def _print(study: _Study) -> None:
-    titles = ("coding", "m", "L", "error", "95 %", "decided early", "mean steps", "LUT", "FF")
+    titles = ["coding", "m", "L", "error", "95 %", "decided early", "mean steps"]
+    titles += ["LUT", "FF"] if study.sizes else []
     rows = [
         [
             r["coding"],
@@ -244,8 +245,7 @@ def _print(study: _Study) -> None:
             f"{100 * r['low']:.2f} to {100 * r['high']:.2f}",
             _percent(r["early_error"]),
             f"{r['steps']:.0f}",
-            r["lut"],
-            r["ff"],
+            *([r["lut"], r["ff"]] if study.sizes else []),
         ]
         for r in _rows(study)
     ]
@@ -258,15 +258,21 @@ def _print(study: _Study) -> None:
     if study.sizes:
         for method in dict.fromkeys(size.method for size in study.sizes.values()):
             print(f"area: {method}; a clock a step")
-    print_table(
+    title = (
         f"fixed point with the same weights, {study.fixed.bits} bits: "
-        f"{_percent(study.fixed.error)} errors",
-        ("hardware", "cycles a frame", "LUT", "FF", "carry bits", "BRAM", "DSP"),
-        [
-            [what, s.interval, s.area.lut, s.area.ff, s.area.carry, s.area.bram, s.area.dsp]
-            for what, s in study.fixed_sizes.items()
-        ],
+        f"{_percent(study.fixed.error)} errors"
     )
+    if study.fixed_sizes:
+        print_table(
+            title,
+            ("hardware", "cycles a frame", "LUT", "FF", "carry bits", "BRAM", "DSP"),
+            [
+                [what, s.interval, s.area.lut, s.area.ff, s.area.carry, s.area.bram, s.area.dsp]
+                for what, s in study.fixed_sizes.items()
+            ],
+        )
+    else:
+        print(title)
     if study.faults:
         m, length = study.reference
         print_table(
