@@ -12,6 +12,7 @@ from torch import nn
 from ..errors import InvalidInput, Unsupported
 from ..ir.constant import Constant
 from ..ops.codes.uniform import Uniform
+from ..ops.stochastic_dense import CODINGS
 from .interpolation import interpolate
 from .layer import Layer, Lowering, register_layer
 from .saturating_counter import count
@@ -23,7 +24,6 @@ from .transfer import curve, states_of
 __all__ = ["StochasticLinear"]
 
 ACTIVATIONS = {"sigmoid": 0.5, "tanh": 1.0, None: 0.0}  # what tanh's argument is multiplied with
-CODINGS = ("sign_magnitude", "bipolar")
 RULES = ("corrected", "moment", "range")
 POINTS, REACH = 97, 12.0  # of the curves that are trained with, in real pre-activations
 REFRESH = 64  # batches after which training looks at the counters' sizes again

@@ -10,16 +10,20 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import comb
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
 __all__ = ["Increments", "bit_increments", "curve", "normal_increments", "states_of", "transfer"]
 
-LARGEST = 512  # states of a chain that is solved; above it the chain is close to its own limit
+LARGEST = (
+    512  # states of a chain that is solved; a larger one is like one of so many in finer steps
+)
 
 
-class Increments:
+class Increments(NamedTuple):
     """Distributions of what a counter adds in a step.
 
     Attributes
@@ -30,8 +34,8 @@ class Increments:
         Shape (distributions, increments): of ``first``, ``first + 1``, ...
     """
 
-    def __init__(self, first: int, probabilities: np.ndarray) -> None:
-        self.first, self.probabilities = first, probabilities
+    first: int
+    probabilities: np.ndarray
 
 
 def bit_increments(values: ArrayLike, components: int) -> Increments:
@@ -45,9 +49,9 @@ def bit_increments(values: ArrayLike, components: int) -> Increments:
 
 
 def normal_increments(means: ArrayLike, variance: float) -> Increments:
-    """Whole numbers of the given means and about the given variance: sums of many streams.
+    """Whole numbers that a normal law of these means and this variance rounds to: sums of many streams.
 
-    The variance is 1/12 or more that of rounding, so that the mean is kept.
+    A variance below 0.01 counts as that.
     """
     means = np.asarray(means, dtype=np.float64)
     deviation = max(variance, 1e-2) ** 0.5
@@ -59,10 +63,8 @@ def normal_increments(means: ArrayLike, variance: float) -> Increments:
 
 
 def _normal(x: np.ndarray) -> np.ndarray:
-    """The distribution function of the normal law (Abramowitz and Stegun, 7.1.26 is too coarse)."""
-    import torch  # numpy has no erf
-
-    return torch.special.ndtr(torch.as_tensor(x)).numpy()
+    """The distribution function of the normal law."""
+    return torch.special.ndtr(torch.as_tensor(x)).numpy()  # numpy has none
 
 
 def transfer(states: int, threshold: int, increments: Increments) -> tuple[np.ndarray, np.ndarray]:
@@ -126,12 +128,10 @@ def states_of(gain: float, variance: ArrayLike, corrected: bool = False) -> np.n
 def curve(states: int, variance: float, reach: float, points: int) -> tuple[np.ndarray, np.ndarray]:
     """:func:`transfer` of a neuron at ``points`` means from -reach to reach.
 
-    Above 512 states the chain is replaced by the walk's limit, which it then differs from by less than
-    a part in a thousand.
+    A walk of many small steps depends on ``s N / v`` and ``N^2 / v`` alone, and so does its noise: a counter
+    of more than 512 states is looked at as one of 512 that makes smaller steps.
     """
-    means = np.linspace(-reach, reach, points)
-    if states <= LARGEST:
-        return transfer(states, states // 2, normal_increments(means, variance))
-    mean = 1 / (1 + np.exp(-means * states / variance))
-    slow = states**2 / variance
-    return mean, mean * (1 - mean) * slow
+    fewer = min(1.0, LARGEST / states)
+    states = min(states, LARGEST)
+    means = np.linspace(-reach, reach, points) * fewer
+    return transfer(states, states // 2, normal_increments(means, variance * fewer**2))

@@ -13,11 +13,11 @@ from ..ir.op import Cost, Op, RandomSources, register
 from ..ir.schedule import Schedule
 from ..ir.types import Type
 from .lib.linear import divisors, verify_weights
-from .lib.random_numbers import numbers, verify_components, verify_sources
+from .lib.random_numbers import numbers, random_sources, verify_components, verify_sources
 
-__all__ = ["StochasticDense"]
+__all__ = ["CODINGS", "StochasticDense"]
 
-CODINGS = ("bipolar", "sign_magnitude")
+CODINGS = ("sign_magnitude", "bipolar")
 _BLOCK = 1 << 21  # weight words at once: what stays near the processor
 
 
@@ -105,10 +105,7 @@ class StochasticDense(Op):
                 f"[{q.min()}, {q.max()}]"
             )
         verify_sources(
-            self.width,
-            self.taps,
-            self.leap,
-            self.seeds,
+            self,
             shape=(x.channels + 1, self.components),
             bits=self.number_bits,
             length=x.shape[0],
@@ -132,23 +129,11 @@ class StochasticDense(Op):
         return np.where(negative, -most, least), np.where(negative, -least, most)
 
     def random_sources(self) -> RandomSources | None:
-        return RandomSources((self.width, self.taps, self.leap), self.seeds) if self.taps else None
-
-    def numbers(self, start: int, stop: int) -> np.ndarray:
-        """The random numbers of some steps: int32, (steps, inputs + 1, components)."""
-        return numbers(
-            self.width,
-            self.taps,
-            self.leap,
-            self.seeds,
-            bits=self.number_bits,
-            start=start,
-            stop=stop,
-        )
+        return random_sources(self)
 
     def words(self, start: int, stop: int) -> np.ndarray:
         """The words of all weights at some steps: int8, (steps, inputs + 1, outputs)."""
-        drawn = self.numbers(start, stop)
+        drawn = numbers(self, self.number_bits, start, stop)
         t = self.thresholds.T.astype(np.int32)
         count = np.zeros((len(drawn), *t.shape), dtype=np.int8)
         for k in range(self.components):

@@ -11,7 +11,7 @@ from ..ir.constant import Constant
 from ..ir.op import Cost, Op, RandomSources, register
 from ..ir.schedule import Schedule
 from ..ir.types import Type
-from .lib.random_numbers import numbers, verify_components, verify_sources
+from .lib.random_numbers import numbers, random_sources, verify_components, verify_sources
 from .lib.stream import beats, lane_schedules
 
 __all__ = ["ToStream"]
@@ -64,10 +64,7 @@ class ToStream(Op):
             raise RuleViolation(f"input must be a vector, found shape {x.shape}; flatten it first")
         verify_components(self.components, self.bits)
         verify_sources(
-            self.width,
-            self.taps,
-            self.leap,
-            self.seeds,
+            self,
             shape=(x.channels, self.components),
             bits=self.bits,
             length=self.length,
@@ -87,19 +84,7 @@ class ToStream(Op):
         return Type.of((self.length, x.channels), least, most)
 
     def random_sources(self) -> RandomSources | None:
-        return RandomSources((self.width, self.taps, self.leap), self.seeds) if self.taps else None
-
-    def numbers(self, start: int, stop: int) -> np.ndarray:
-        """The random numbers of some steps: int32, (steps, elements, components)."""
-        return numbers(
-            self.width,
-            self.taps,
-            self.leap,
-            self.seeds,
-            bits=self.bits,
-            start=start,
-            stop=stop,
-        )
+        return random_sources(self)
 
     def run(self, x: np.ndarray) -> np.ndarray:
         threshold = (x + self.offset).astype(np.int32)
@@ -107,7 +92,7 @@ class ToStream(Op):
         steps = max(1, _BLOCK // max(1, threshold.size))
         for start in range(0, self.length, steps):
             stop = min(start + steps, self.length)
-            drawn = self.numbers(start, stop)
+            drawn = numbers(self, self.bits, start, stop)
             count = np.zeros((len(x), stop - start, x.shape[1]), dtype=np.int8)
             for k in range(self.components):
                 count += drawn[None, :, :, k] < threshold[:, None]

@@ -33,8 +33,8 @@ class SaturatingCounterLayer(StreamComponent):
 
     Attributes
     ----------
-    following
-        By lane, what its counter counts to in this cycle; once it has been elaborated.
+    counters, following
+        By lane, the state of its counter and what it counts to in this cycle; once it is elaborated.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class SaturatingCounterLayer(StreamComponent):
     ) -> None:
         self._op, self._steps = op, steps
         self._folds = len(op.states.array) // source.lanes
+        self.counters: list[Signal] = []
         self.following: list[Signal] = []
         super().__init__((source,), target)
 
@@ -85,11 +86,11 @@ class SaturatingCounterLayer(StreamComponent):
             m.d.sync += step.eq(wrapped(step, self._steps))
         if folds == 1:
             m.d.comb += fold_end.eq(1)
-            following = self._registers(m, taken, step == self._steps - 1)
+            counters, following = self._registers(m, taken, step == self._steps - 1)
             thresholds = [Const(int(t)) for t in op.threshold.array]
         else:
-            following, thresholds = self._memories(m, taken, step == 0, fold_end)
-        self.following = following
+            counters, following, thresholds = self._memories(m, taken, step == 0, fold_end)
+        self.counters, self.following = counters, following
         for k, (state, threshold) in enumerate(zip(following, thresholds, strict=True)):
             above = Signal(name=f"above_{k}")
             m.d.comb += above.eq(state >= threshold)
@@ -100,9 +101,9 @@ class SaturatingCounterLayer(StreamComponent):
             m.d.comb += self.o.payload[k].eq(y)
         return m
 
-    def _registers(self, m: Module, taken, last_step) -> list:
-        """What all counters count to now. Behind the last step their flip-flops are set anew."""
-        found = []
+    def _registers(self, m: Module, taken, last_step) -> tuple[list, list]:
+        """All counters, and what they count to now. Behind the last step flip-flops are set anew."""
+        counters, found = [], []
         for k, states in enumerate(self._op.states.array.tolist()):
             counter = Signal(range(states), name=f"counter_{k}", init=states // 2)
             following = Signal(range(states), name=f"following_{k}")
@@ -113,10 +114,11 @@ class SaturatingCounterLayer(StreamComponent):
                 m.d.sync += counter.eq(states // 2)
             with m.Elif(taken):
                 m.d.sync += counter.eq(following)
+            counters.append(counter)
             found.append(following)
-        return found
+        return counters, found
 
-    def _memories(self, m: Module, taken, first_step, fold_end) -> tuple[list, list]:
+    def _memories(self, m: Module, taken, first_step, fold_end) -> tuple[list, list, list]:
         """The same for the counters whose turn it is, and their thresholds."""
         op, lanes, folds = self._op, self.output.lanes, self._folds
         highest = op.states.array - 1
@@ -129,7 +131,7 @@ class SaturatingCounterLayer(StreamComponent):
             write.addr.eq(constants.fold),
             write.en.eq(taken),
         ]
-        found, thresholds, at = [], [], 0
+        counters, found, thresholds, at = [], [], [], 0
         for k, width in enumerate(widths):
             limit = constants(highest, k, "highest")
             if isinstance(limit, Const):
@@ -146,10 +148,11 @@ class SaturatingCounterLayer(StreamComponent):
                 ),
             ]
             at += width
+            counters.append(counter)
             found.append(following)
             thresholds.append(constants(op.threshold.array, k, "threshold"))
         m.d.comb += write.data.eq(Cat(*found))
-        return found, thresholds
+        return counters, found, thresholds
 
 
 @generates(SaturatingCounter)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..files import write_whole
 from .design import Design
 from .device import Device
 from .lib.area import Area
@@ -79,15 +78,7 @@ class Synthesis:
         """Write a JSON file, whole or not at all; its folder is made if need be."""
         data = asdict(self) | {"total": asdict(self.total)}
         data["estimate"] = asdict(self.estimate) if self.estimate else None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(json.dumps(data, indent=1) + "\n")
-            Path(partial).chmod(0o644)
-            os.replace(partial, path)
-        finally:
-            Path(partial).unlink(missing_ok=True)
+        write_whole(path, (json.dumps(data, indent=1) + "\n").encode())
 
 
 def synthesize(

@@ -63,7 +63,7 @@ def stochastic_size(
         picks = {node.name: Schedule("spatial") for node in layers}
         found = _synthesized(graph, schedule(graph, choices=picks), device)
         progress(1, 1)
-        return replace(found, method="synthesized whole")
+        return replace(found, method="synthesized whole, layer by layer")
     total, done = Area(), 0
     steps = len(layers) * len(NEURONS)
     for layer in layers:
@@ -85,19 +85,16 @@ def stochastic_size(
 
 
 def fixed_point_size(graph: Graph, cycles: int, device: str = "xilinx") -> Size:
-    """The hardware of an ordinary network that takes a frame in ``cycles`` clocks, flattened."""
+    """The hardware of an ordinary network that takes a frame in ``cycles`` clocks."""
     return _synthesized(graph, schedule(graph, cycles), device)
 
 
-def _synthesized(
-    graph: Graph, schedules: dict[str, Schedule], device: str, flat: bool = True
-) -> Size:
+def _synthesized(graph: Graph, schedules: dict[str, Schedule], device: str) -> Size:
     network = Network(graph, schedules)
     with tempfile.TemporaryDirectory(prefix="hwgen-study-") as folder:
         design = emit(graph, schedules, Path(folder), network)
-        found = synthesize(design, network, DEVICES[device], flat=flat)
-    area = found.flat or found.total
-    return Size(area, network.interval, network.latency, "synthesized whole")
+        found = synthesize(design, network, DEVICES[device])
+    return Size(found.total, network.interval, network.latency, "synthesized whole, layer by layer")
 
 
 def _layer_area(graph: Graph, layer: Node, neurons: int, device: str) -> Area:
@@ -123,7 +120,7 @@ def _layer_area(graph: Graph, layer: Node, neurons: int, device: str) -> Area:
         )
         y = builder.add(own, y, name="counters")
     part = builder.build(y)
-    return _synthesized(part, schedule(part, choices=picks), device, flat=False).area
+    return _synthesized(part, schedule(part, choices=picks), device).area
 
 
 def _extrapolated(counts: list[Area], neurons: int) -> Area:

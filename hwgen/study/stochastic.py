@@ -20,6 +20,8 @@ from .running import Prepare, interpreted
 __all__ = ["Point", "Variant", "check_network", "streams", "surface", "vary"]
 
 Progress = Callable[[int, int], None]
+SPACING = 101  # sources between two seeds: other numbers for every operand
+_MOST = 1 << 23  # elements of sums at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +171,6 @@ def surface(
                     )
                 )
     return points
-
-
-SPACING = 101  # sources between two seeds: other numbers for every operand
-_MOST = 1 << 23  # elements of sums at once
 
 
 def _parts(

@@ -72,7 +72,7 @@ WRONG = {
     "lengths": (("digits-stochastic", "--lengths", "64,x"), "not 'x'"),
     "codings": (
         ("digits-stochastic", "--codings", "unary"),
-        "bipolar, sign_magnitude, not 'unary'",
+        "sign_magnitude, bipolar, not 'unary'",
     ),
     "device": (("digits-stochastic", "--device", "asic"), "device must be one of"),
     "data": (

@@ -61,9 +61,7 @@ def a_source(width: int, leap: int, count: int) -> Source:
 def test_rows_hold_the_numbers(width, leap, bits, length, count):
     source = a_source(width, leap, count)
     found = sequences(source, bits, length)
-    wanted = numbers(
-        *(width, source.taps, source.leap, source.seeds), bits=bits, start=0, stop=length
-    )
+    wanted = numbers(source, bits, 0, length)
     row = np.unpackbits(found.words(64).astype("<u4").view(np.uint8), bitorder="little")
     assert len(row) >= len(found.row) + 64
     steps = np.arange(length)

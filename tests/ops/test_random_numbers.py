@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -13,9 +15,8 @@ from hwgen.ops.lib.random_numbers import numbers, stream_leap
 def drawn(width: int, count: int, leap: int, bits: int = 8) -> np.ndarray:
     """All numbers of a period, (steps, sources)."""
     seeds = lfsr.golden_seeds(count, width, lfsr.TAPS[width]).reshape(count, 1)
-    found = numbers(
-        width, lfsr.TAPS[width], leap, Constant(seeds), bits=bits, start=0, stop=(1 << width) - 1
-    )
+    op = SimpleNamespace(width=width, taps=lfsr.TAPS[width], leap=leap, seeds=Constant(seeds))
+    found = numbers(op, bits, 0, (1 << width) - 1)
     return found[..., 0]
 
 
@@ -51,6 +52,6 @@ def test_no_two_widths_or_seeds_give_one_sequence():
 def test_steps_can_be_drawn_from_the_middle():
     seeds = Constant(np.array([[3], [7]]))
     for taps, width in (((5, 3), 5), ((), 6)):
-        whole = numbers(width, taps, 1, seeds, bits=4, start=0, stop=90)
-        part = numbers(width, taps, 1, seeds, bits=4, start=37, stop=90)
+        op = SimpleNamespace(width=width, taps=taps, leap=1, seeds=seeds)
+        whole, part = numbers(op, 4, 0, 90), numbers(op, 4, 37, 90)
         assert np.array_equal(whole[37:], part)

@@ -136,7 +136,7 @@ WRONG = {
         r"must lie in \[-8, 8\] for 4 bits, found \[-8, 9\]",
     ),
     "bias": ({"bias": Constant([-9])}, r"found \[-9, 8\]"),
-    "coding": ({"coding": "unipolar"}, "bipolar, sign_magnitude, not 'unipolar'"),
+    "coding": ({"coding": "unipolar"}, "sign_magnitude, bipolar, not 'unipolar'"),
     "components": ({"components": 5}, "one of 1, 2, 4, 8, 16, not 5"),
     "seeds": ({"seeds": Constant([[5], [6], [5]])}, "found 5 more than once"),
     "period": ({"width": 5, "taps": lfsr.TAPS[5]}, "repeats after 31 steps.*width 6 would do"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+from hwgen import zoo
 from hwgen.ir import Constant, Graph, GraphBuilder, Schedule, Type
 from hwgen.ops.add import Add
 from hwgen.ops.codes.uniform import Uniform
@@ -18,6 +19,7 @@ from hwgen.ops.saturating_counter import SaturatingCounter
 from hwgen.ops.stochastic_dense import StochasticDense
 from hwgen.ops.stream_argmax import StreamArgmax
 from hwgen.ops.to_stream import ToStream
+from hwgen.passes.schedule import schedule
 from hwgen.rtl.design import Design, StreamShape
 from hwgen.rtl.device import find_device
 from hwgen.rtl.emit import emit
@@ -118,7 +120,7 @@ def test_counters_are_the_trajectory_in_every_cycle(lanes):
     )
     simulated = Simulator(layer)
     simulated.add_clock(1e-8)
-    seen = []
+    seen, held = [], []
 
     async def bench(ctx) -> None:
         ctx.set(layer.o.ready, 1)
@@ -128,11 +130,55 @@ def test_counters_are_the_trajectory_in_every_cycle(lanes):
                 ctx.set(layer.i.payload[k], value)
             await ctx.delay(1e-9)
             seen.append([ctx.get(signal) for signal in layer.following])
+            held.append([ctx.get(signal) for signal in layer.counters])
             await ctx.tick()
 
     simulated.add_testbench(bench)
     simulated.run()
     assert np.array_equal(np.array(seen), expected)
+    # What is held at a step is what the step before counted to, and anew at a frame's first.
+    before = np.concatenate(
+        [np.broadcast_to(states // 2, (frames, 1, 5)), op.trajectory(x)[:, :-1]], 1
+    )
+    assert np.array_equal(np.array(held), before.reshape(-1, lanes))
+
+
+def test_counters_of_a_network_are_the_trajectories_in_every_step():
+    """All layers at once, a step a clock: whatever a counter takes, it counts as the model does."""
+    graph = network((12, 8, 6, 4), ("bipolar", "sign_magnitude", "bipolar"))
+    core = Network(graph, schedules(graph))
+    x = samples(graph.input_type, 5)
+    values = graph.run_all(x)
+    layers, expected = {}, {}
+    for name in ("counter1", "counter2"):
+        node = graph[name]
+        trajectory = node.op.trajectory(values[node.inputs[0]])
+        expected[name] = trajectory.reshape(-1, trajectory.shape[2])
+        layers[name] = core.components[core.module_name(name).removeprefix("streams_")]
+    seen = {name: [] for name in layers}
+    beats = x.reshape(-1, core.input.lanes)
+    simulated = Simulator(core)
+    simulated.add_clock(1e-8)
+
+    async def bench(ctx) -> None:
+        ctx.set(core.o.ready, 1)
+        given = ended = 0
+        while ended < len(x):
+            ctx.set(core.i.valid, given < len(beats))
+            for k, value in enumerate(beats[min(given, len(beats) - 1)].tolist()):
+                ctx.set(core.i.payload[k], value)
+            await ctx.delay(1e-9)
+            for name, layer in layers.items():
+                if ctx.get(layer.i.valid) and ctx.get(layer.i.ready):
+                    seen[name].append([ctx.get(signal) for signal in layer.following])
+            given += ctx.get(core.i.valid) & ctx.get(core.i.ready)
+            ended += ctx.get(core.o.valid)
+            await ctx.tick()
+
+    simulated.add_testbench(bench)
+    simulated.run()
+    for name, states in seen.items():
+        assert np.array_equal(np.array(states), expected[name]), name
 
 
 MIXED = (
@@ -279,6 +325,20 @@ def test_only_a_chain_is_stopped():
     x = samples(graph.input_type, 8)
     result = check(graph, picks, graph.run(x), x)
     assert np.diff(result.ends).mean() > 25  # as long as the streams
+
+
+@pytest.mark.slow
+def test_the_class_of_every_digit_is_the_models(tmp_path):
+    """T5: the bundled network, fully parallel, over its whole test split."""
+    engine = simulator("verilator")
+    if (missing := engine.missing()) is not None:
+        pytest.skip(missing)
+    graph, (real, _) = zoo.load("digits-stochastic"), zoo.test_data("digits-stochastic")
+    design = emit(graph, schedule(graph), tmp_path)
+    x = graph.quantize(real)
+    result = engine.run(design, x)
+    assert np.array_equal(result.outputs.reshape(len(x), -1), graph.run(x))
+    assert np.diff(result.ends).mean() < 128 < np.diff(result.ends).max()  # of 256 steps
 
 
 @pytest.mark.slow

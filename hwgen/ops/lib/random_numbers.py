@@ -2,22 +2,43 @@
 
 A source is a linear feedback shift register (:mod:`hwgen.ops.lib.lfsr`) that makes ``leap`` steps
 between two numbers, or, where ``taps`` is empty, a counter whose bits are reversed (van der Corput's
-sequence) and then XORed with the source's seed. The number is the highest ``bits`` bits.
+sequence) and then XORed with the source's seed. The number is the highest ``bits`` bits. Ops have the
+attributes ``width``, ``taps``, ``leap`` and ``seeds``, of shape (operands, components).
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import numpy as np
 
 from ...errors import RuleViolation
 from ...ir.constant import Constant
+from ...ir.op import RandomSources
 from . import lfsr
 
-__all__ = ["COMPONENTS", "numbers", "stream_leap", "verify_components", "verify_sources"]
+__all__ = [
+    "COMPONENTS",
+    "Drawing",
+    "numbers",
+    "random_sources",
+    "stream_leap",
+    "verify_components",
+    "verify_sources",
+]
 
 COMPONENTS = (1, 2, 4, 8, 16)
 MAX_LENGTH = 1 << 16
 MAX_BITS = 16
+
+
+class Drawing(Protocol):
+    """What an op with random sources has."""
+
+    width: int
+    taps: tuple[int, ...]
+    leap: int
+    seeds: Constant
 
 
 # Steps between two numbers after which streams of any value hardly correlate with themselves: of those
@@ -44,25 +65,17 @@ def verify_components(components: int, bits: int) -> None:
         raise RuleViolation(f"bits must be in 1..{MAX_BITS}, not {bits}")
 
 
-def verify_sources(
-    width: int,
-    taps: tuple[int, ...],
-    leap: int,
-    seeds: Constant,
-    *,
-    shape: tuple[int, int],
-    bits: int,
-    length: int,
-) -> None:
-    """Raise RuleViolation unless the sources are legal for streams of ``length`` steps.
+def verify_sources(op: Drawing, *, shape: tuple[int, int], bits: int, length: int) -> None:
+    """Raise RuleViolation unless an op's sources are legal for streams of ``length`` steps.
 
     Parameters
     ----------
-    seeds
-        Must have ``shape``: operands and components.
+    shape
+        That the seeds must have: operands and components.
     bits
         Of a number.
     """
+    width, taps, seeds = op.width, op.taps, op.seeds
     if not 1 <= length <= MAX_LENGTH:
         raise RuleViolation(f"a stream must have 1..{MAX_LENGTH} steps, not {length}")
     if seeds.shape != shape:
@@ -72,9 +85,9 @@ def verify_sources(
     if width < bits:
         raise RuleViolation(f"width must be {bits} or more, the bits of a number, not {width}")
     if not taps:
-        _verify_counter(width, leap, seeds)
+        _verify_counter(width, op.leap, seeds)
         return
-    lfsr.verify_register(width, taps, leap)
+    lfsr.verify_register(width, taps, op.leap)
     period = (1 << width) - 1
     if period < length:
         raise RuleViolation(
@@ -100,30 +113,27 @@ def _verify_counter(width: int, leap: int, seeds: Constant) -> None:
         )
 
 
-def numbers(
-    width: int,
-    taps: tuple[int, ...],
-    leap: int,
-    seeds: Constant,
-    *,
-    bits: int,
-    start: int,
-    stop: int,
-) -> np.ndarray:
+def random_sources(op: Drawing) -> RandomSources | None:
+    """What no other op may draw from; counters may be shared, which only their seeds tell apart."""
+    return RandomSources((op.width, op.taps, op.leap), op.seeds) if op.taps else None
+
+
+def numbers(op: Drawing, bits: int, start: int, stop: int) -> np.ndarray:
     """The numbers of steps ``start`` to ``stop``, 0..2^bits - 1.
 
     Step 0 is that of the seed: an LFSR's own state, shifted; of a counter at 0 the seed.
 
     Returns
     -------
-    int32 array of shape (stop - start, *shape of the seeds).
+    int32 array of shape (stop - start, operands, components).
     """
+    width, taps, seeds = op.width, op.taps, op.seeds
     times = np.arange(start, stop, dtype=np.int64)
     if not taps:
         states = reversed_bits(times & ((1 << width) - 1), width)[:, None, None] ^ seeds.array
     else:
         cycle = lfsr.cycle(width, taps)
-        at = lfsr.positions(width, taps)[seeds.array] + (leap * times)[:, None, None]
+        at = lfsr.positions(width, taps)[seeds.array] + (op.leap * times)[:, None, None]
         states = cycle[at % len(cycle)]
     return (states >> (width - bits)).astype(np.int32)
 
