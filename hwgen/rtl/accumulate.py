@@ -79,8 +79,11 @@ class AccumulateLayer(StreamComponent):
     def elaborate(self, platform):
         m = Module()
         steps, folds = self._steps, self._folds
-        step, fold = Signal(range(max(2, steps))), Signal(range(max(2, folds)))
-        first, last, taken = Signal(name="first_step"), Signal(name="last_step"), Signal()
+        step = Signal(range(max(2, steps)))
+        fold = Signal(range(max(2, folds)))
+        first = Signal(name="first_step")
+        last = Signal(name="last_step")
+        taken = Signal()
         pipe = ElasticPipeline(m, 1, i_valid=self.i.valid, o_ready=self.o.ready, swallow=~last)
         m.d.comb += [
             first.eq(step == 0),

@@ -153,13 +153,23 @@ def _rank(name: str) -> int:
 
 
 def _rename(text: str, core: str, model: str) -> str:
-    """Modules ``<model>_<layer>_<op>...``, and no double underscores, which simulators mangle."""
+    """Modules ``<model>_<layer>_<op>...``, and no double underscores, which simulators mangle.
+
+    Nets between the parts of a module have names of their own. Those after the parts' ports, with a
+    number, are hidden where they are no ports, or Yosys would keep whichever comes first in the alphabet.
+    """
 
     def module(match: re.Match) -> str:
         path = match.group(1).replace(".", "_")
         return f"\\{model}_{path}"
 
     text = re.sub(rf"\\{re.escape(core)}\.([\w.]+)", module, text)
+    ports = set(re.findall(r"^ *wire .*(?:input|output) \d+ +\\(\S+)", text, re.MULTILINE))
+    text = re.sub(
+        r"\\([ijo]\d*__(?:payload|valid|ready)\$\d+)\b",
+        lambda m: m.group(0) if m.group(1) in ports else f"${m.group(1)}",
+        text,
+    )
     names = set(re.findall(r"(?<=\\)[\w.]+", text))
     single = {name: re.sub(r"_{2,}", "_", name) for name in names if "__" in name}
     # A name that is in the way of a shortened one gives way to it.

@@ -75,7 +75,8 @@ class SaturatingCounterLayer(StreamComponent):
         m = Module()
         op, folds = self._op, self._folds
         pipe = ElasticPipeline(m, 1, i_valid=self.i.valid, o_ready=self.o.ready)
-        taken, step = Signal(), Signal(range(max(2, self._steps)))
+        taken = Signal()
+        step = Signal(range(max(2, self._steps)))
         fold_end = Signal()
         m.d.comb += [
             self.i.ready.eq(pipe.enable[0]),

@@ -65,7 +65,9 @@ class SpatialStochasticLayer(StreamComponent):
         m.submodules.sources = sources = self._sources
         matrix = self._matrix
         pipe = ElasticPipeline(m, 1 + matrix.depth, i_valid=self.i.valid, o_ready=self.o.ready)
-        step, taken, last = Signal(range(max(2, self._steps))), Signal(), Signal(name="last_step")
+        step = Signal(range(max(2, self._steps)))
+        taken = Signal()
+        last = Signal(name="last_step")
         m.d.comb += [
             self.i.ready.eq(pipe.enable[0]),
             self.o.valid.eq(pipe.valid[-1]),

@@ -109,7 +109,8 @@ class StreamArgmaxLayer(StreamComponent):
         m.d.comb += [self.i.ready.eq(pipe.enable[0]), self.o.valid.eq(pipe.valid[-1])]
         sums = self._sums(m, pipe)
         best = self._tree(m, pipe, sums)
-        arrives, last = Signal(), Signal(name="last_step")
+        arrives = Signal()
+        last = Signal(name="last_step")
         m.d.comb += arrives.eq(pipe.valid[-2] & pipe.enable[-1])
         step = Signal(range(max(2, self._steps)), name="decision_step")
         m.d.comb += last.eq(step == self._steps - 1)
@@ -206,7 +207,8 @@ class StreamArgmaxLayer(StreamComponent):
         # What the steps that are left could make up.
         most = (self._steps - 1) * op.swing
         slack = Signal(range(max(2, most + 1)), init=most)
-        decided, enough = Signal(), Signal()
+        decided = Signal()
+        enough = Signal()
         m.d.comb += [
             enough.eq((lead > slack) | (lead >= op.margin if op.margin else 0) | last),
             decides.eq(enough & ~decided),

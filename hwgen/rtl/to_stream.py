@@ -70,7 +70,8 @@ class ToStreamLayer(StreamComponent):
         m.submodules.sources = sources = self._sources
         left = Signal(range(op.length + 1))  # steps of the vector that is held
         pipe = ElasticPipeline(m, self._depth, i_valid=left != 0, o_ready=self.o.ready)
-        step, is_last = Signal(), Signal(name="last_step")
+        step = Signal()
+        is_last = Signal(name="last_step")
         m.d.comb += [
             step.eq((left != 0) & pipe.enable[0]),
             is_last.eq(left == 1),
@@ -123,7 +124,8 @@ class ToStreamLayer(StreamComponent):
             return beat, filled
         count = Signal(range(beats))
         waiting = Signal((beats - 1) * len(beat), reset_less=True)
-        last, taken = Signal(name="last_beat"), Signal()
+        last = Signal(name="last_beat")
+        taken = Signal()
         m.d.comb += [
             last.eq(count == beats - 1),
             self.i.ready.eq(~last | free),

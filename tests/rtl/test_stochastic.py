@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -353,3 +354,12 @@ def test_area_against_yosys(coding, tmp_path):
     assert abs(result.estimate.lut - result.total.lut) <= 0.15 * result.total.lut
     assert abs(result.estimate.ff - result.total.ff) <= 0.10 * result.total.ff
     assert (result.estimate.dsp, result.estimate.bram) == (result.total.dsp, result.total.bram)
+
+
+def test_every_net_has_a_name_that_says_something(tmp_path):
+    """Neither Amaranth's for signals without one nor those of ports, numbered, for what lies between."""
+    graph = early_network(8, sizes=(12, 8, 6, 4), codings=("bipolar", "sign_magnitude", "bipolar"))
+    design = emit(graph, schedules(graph, ("layer2",)), tmp_path)
+    text = "".join(path.read_text() for path in design.paths)
+    assert not re.findall(r"\b(?:signal_\d*|port_\d+\w*|[ijo]_(?:payload|valid|ready)_\d+)\b", text)
+    assert "entry_to_stream_payload" in text

@@ -121,9 +121,11 @@ class StochasticLanes(StreamComponent):
         m = Module()
         folds = self._folds
         m.submodules.sources = sources = self._sources
-        left, fold = Signal(range(folds + 1)), Signal(range(folds))
+        left = Signal(range(folds + 1))
+        fold = Signal(range(folds))
         pipe = ElasticPipeline(m, self._depth, i_valid=left != 0, o_ready=self.o.ready)
-        taken, turn = Signal(), Signal()
+        taken = Signal()
+        turn = Signal()
         m.d.comb += [
             turn.eq((left != 0) & pipe.enable[0]),
             self.i.ready.eq((left == 0) | ((left == 1) & pipe.enable[0])),
@@ -140,7 +142,9 @@ class StochasticLanes(StreamComponent):
         # The first register holds thresholds, inputs, and in the sources the numbers.
         x = self._inputs(m, taken, pipe.enable[0])
         word = self._word(m, fold, pipe.enable[0])
-        step, ends, leaves = Signal(range(max(2, self._steps))), Signal(), Signal()
+        step = Signal(range(max(2, self._steps)))
+        ends = Signal()
+        leaves = Signal()
         with m.If(pipe.enable[0]):
             m.d.sync += ends.eq(left == 1)
         m.d.comb += [

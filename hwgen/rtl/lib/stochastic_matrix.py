@@ -108,7 +108,8 @@ class StochasticMatrix:
         self._plan(levels)
         inputs = self._operands - 1
         self.numbers = Signal(op.number_bits * op.seeds.array.size)
-        self.nonzero, self.negative = Signal(inputs), Signal(inputs)
+        self.nonzero = Signal(inputs)
+        self.negative = Signal(inputs)
         self.sums = Signal(width * len(self.bits))
 
     # -- what is counted ---------------------------------------------------------------------
