@@ -1,0 +1,197 @@
+"""The cycles of a network of spins, for many runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from . import xorshift
+from .exact import product
+from .ising_frame import Answer
+
+if TYPE_CHECKING:
+    from ..ising import Ising
+
+__all__ = ["Answer", "State", "Walk", "walk"]
+
+
+class State(NamedTuple):
+    """The registers of runs behind a cycle, which begins with 0 before the first.
+
+    Attributes
+    ----------
+    spins
+        int64 (runs, replicas, nodes), clamped ones included.
+    counters
+        Of the accumulator engine: int64, alike. Else empty.
+    generators
+        uint32 (runs, generators).
+    """
+
+    spins: np.ndarray
+    counters: np.ndarray
+    generators: np.ndarray
+
+
+class Walk:
+    """The engine of an op: how states follow each other.
+
+    Parameters
+    ----------
+    op
+        The network.
+    clamps
+        int64 (runs, nodes): 1, -1, or 0 for free spins.
+    """
+
+    def __init__(self, op: Ising, clamps: np.ndarray) -> None:
+        self.op = op
+        self._product = product(op.matrix, 1)
+        self._members = [
+            np.flatnonzero(op.colours.array == colour) if op.colours is not None else None
+            for colour in range(op.colour_count)
+        ]
+        self._period = op.swap_every + op.settling if op.swap_every else 0
+        self._clamps = clamps
+
+    def keep(self, runs: np.ndarray) -> None:
+        """Go on with some of the runs only."""
+        self._clamps = self._clamps[runs]
+
+    def start(self, seeds: np.ndarray) -> State:
+        """The state that seeds, uint32 (runs,), give: spins by the generators' bits in turn."""
+        op = self.op
+        generators = op.seeds.array.astype(np.uint32)[None] ^ seeds[:, None]
+        own = generators[:, : op.replicas * op.replica_generators]
+        own = own.reshape(len(seeds), op.replicas, op.replica_generators)
+        bits = xorshift.bits(own, 32 * op.replica_generators)
+        ups = bits[..., np.arange(op.nodes) % bits.shape[-1]].astype(np.int64)
+        counters = ups - 1 if op.engine == "accumulator" else ups[..., :0]
+        return State(self._clamped(2 * ups - 1), counters, generators)
+
+    def fields(self, spins: np.ndarray) -> np.ndarray:
+        """F of all spins: int64 (runs, replicas, nodes)."""
+        flat = spins.reshape(-1, self.op.nodes)
+        return self._product(flat).reshape(spins.shape) + self.op.h.array
+
+    def energies(self, spins: np.ndarray, fields: np.ndarray) -> np.ndarray:
+        """E: int64 (runs, replicas)."""
+        return -((fields + self.op.h.array) * spins).sum(axis=-1) // 2
+
+    def valid(self, spins: np.ndarray, energies: np.ndarray | None) -> np.ndarray:
+        """Which states are valid: bool (runs, replicas)."""
+        op = self.op
+        if op.checks == "energy":
+            return energies <= op.target
+        if not op.checks:
+            return np.zeros(spins.shape[:2], bool)
+        nodes, tables = op.relation_nodes.array, op.relation_tables.array
+        index = np.zeros((*spins.shape[:2], len(tables)), np.int64)
+        for place, column in enumerate(nodes.T):
+            index |= ((spins[..., column] > 0) & (column >= 0)).astype(np.int64) << place
+        return (tables >> index & 1).all(axis=-1)
+
+    def step(self, cycle: int, state: State, fields: np.ndarray) -> State:
+        """The state behind cycle ``cycle``, counted from 0; ``fields`` are those of ``state``."""
+        op = self.op
+        state = state._replace(generators=xorshift.advance(state.generators))
+        turn, phase = divmod(cycle, self._period) if self._period else (0, cycle)
+        if self._period and phase >= op.swap_every:
+            return self._exchange(turn, state, fields) if phase == self._period - 1 else state
+        own = state.generators[:, : op.replicas * op.replica_generators]
+        own = own.reshape(len(own), op.replicas, op.replica_generators)
+        table = op.table.array[op.rows(cycle)]
+        if op.engine == "accumulator":
+            noise, limit = table[:, 0, None], table[:, 1, None]
+            r = 2 * xorshift.bits(own, op.nodes).astype(np.int64) - 1
+            counters = np.clip(state.counters + fields + noise * r, -limit, limit - 1)
+            spins = self._clamped(np.where(counters >= 0, 1, -1))
+            return state._replace(spins=spins, counters=counters)
+        members = self._members[phase % op.colour_count]
+        numbers = xorshift.halves(own, len(members)).astype(np.int64)
+        replicas = np.arange(op.replicas)[:, None]
+        below = numbers < table[replicas, fields[..., members] + op.reach]
+        spins = state.spins.copy()
+        spins[..., members] = np.where(below, 1, -1)
+        return state._replace(spins=self._clamped(spins))
+
+    def _exchange(self, turn: int, state: State, fields: np.ndarray) -> State:
+        op = self.op
+        pairs = np.arange(op.replicas - 1)
+        energies = self.energies(state.spins, fields)
+        d = (energies[:, :-1] - energies[:, 1:]) // 2
+        depth = op.swap_table.shape[1]
+        thresholds = np.concatenate([op.swap_table.array, np.zeros((len(pairs), 1), int)], axis=1)
+        allowed = thresholds[pairs, np.clip(d - 1, 0, depth)]
+        own = state.generators[:, op.replicas * op.replica_generators :]
+        accepted = (d <= 0) | (xorshift.halves(own, len(pairs)).astype(np.int64) < allowed)
+        accepted &= pairs % 2 == turn % 2
+        order = np.repeat(np.arange(op.replicas)[None], len(d), axis=0)
+        order[:, :-1] += accepted
+        order[:, 1:] -= accepted
+        runs = np.arange(len(d))[:, None]
+        return state._replace(spins=state.spins[runs, order], counters=state.counters[runs, order])
+
+    def _clamped(self, spins: np.ndarray) -> np.ndarray:
+        clamps = self._clamps[:, None]
+        return np.where(clamps != 0, clamps, spins)
+
+    def states(self, seeds: np.ndarray, cycles: int) -> Iterator[State]:
+        """The first one and those behind so many cycles; nothing is checked."""
+        state = self.start(seeds)
+        yield state
+        for cycle in range(cycles):
+            state = self.step(cycle, state, self.fields(state.spins))
+            yield state
+
+
+def walk(op: Ising, seeds: np.ndarray, clamps: np.ndarray) -> Answer:
+    """Run a network.
+
+    Parameters
+    ----------
+    seeds
+        uint32 (runs,), below 2^31.
+    clamps
+        int64 (runs, nodes): 1, -1, or 0 for free spins.
+    """
+    runs = len(seeds)
+    engine = Walk(op, clamps)
+    found, cycles = np.zeros(runs, bool), np.full(runs, op.cycles)
+    hits, best = np.zeros(runs, np.int64), np.full(runs, np.iinfo(np.int64).max)
+    answer = np.zeros((runs, op.nodes), np.int64)
+    by_energy = op.checks == "energy"
+    active = np.arange(runs)
+    state = engine.start(seeds)
+    fields = engine.fields(state.spins)
+    for cycle in range(op.cycles):
+        state = engine.step(cycle, state, fields)
+        fields = engine.fields(state.spins)
+        energies = engine.energies(state.spins, fields) if by_energy else None
+        valid = engine.valid(state.spins, energies)
+        any_valid = valid.any(axis=1)
+        hits[active] += any_valid
+        first = any_valid & ~found[active]
+        winner = valid.argmax(axis=1)
+        if by_energy:
+            low = energies.min(axis=1)
+            better = ~found[active] & ~first & (low < best[active])
+            best[active[better]] = low[better]
+            answer[active[better]] = state.spins[better, energies[better].argmin(axis=1)]
+            cycles[active[better]] = cycle + 1
+        answer[active[first]] = state.spins[first, winner[first]]
+        cycles[active[first]] = cycle + 1
+        found[active[first]] = True
+        if op.stops and any_valid.any():
+            left = ~any_valid
+            active, fields = active[left], fields[left]
+            state = State(*(part[left] for part in state))
+            engine.keep(left)
+            if not len(active):
+                break
+    if not by_energy:
+        lost = ~found[active]
+        answer[active[lost]] = state.spins[lost, 0]
+    return Answer(found, cycles, hits, answer)
