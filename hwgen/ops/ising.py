@@ -52,7 +52,7 @@ class Ising(Op):
     ----------
     h
         Shape (nodes,).
-    edges, weights
+    edges, couplings
         Shapes (edges, 2), (edges,): every pair i < j with a J that is not 0, in order. None: no edges.
     engine
         ``accumulator`` or ``gibbs``.
@@ -85,7 +85,7 @@ class Ising(Op):
 
     h: Constant
     edges: Constant | None
-    weights: Constant | None
+    couplings: Constant | None
     engine: str
     cycles: int
     starts: Constant
@@ -153,7 +153,7 @@ class Ising(Op):
         matrix = np.zeros((self.nodes, self.nodes), np.int64)
         if self.edges is not None:
             i, j = self.edges.array.T
-            matrix[i, j] = matrix[j, i] = self.weights.array
+            matrix[i, j] = matrix[j, i] = self.couplings.array
         return matrix
 
     @cached_property

@@ -73,7 +73,7 @@ def network(
     op = {
         "h": h,
         "edges": edges,
-        "weights": weights if pairs else None,
+        "couplings": weights if pairs else None,
         "engine": engine,
         "cycles": cycles,
         "starts": starts,
@@ -133,8 +133,8 @@ class TestIsing(OpTests):
         corner(2, engine="gibbs", nodes=9, stops=False),
         corner(3, engine="gibbs", replicas=4, swaps=True, cycles=60, checks="energy"),
         # More than one generator a replica; exchanged counters; nothing to check.
-        corner(4, nodes=40, density=0.1, replicas=3, swaps=True, cycles=50, stops=False),
-        corner(5, nodes=40, density=0.1, checks="", cycles=30, segments=3),
+        corner(4, nodes=34, density=0.05, replicas=3, swaps=True, cycles=40, stops=False),
+        corner(5, nodes=34, density=0.05, checks="", cycles=30, segments=3),
         # One spin; no ports; one cycle.
         corner(6, nodes=1, ports=0, cycles=1, checks="energy"),
         corner(7, nodes=17, ports=17, cycles=30, checks="energy", stops=False, replicas=2),
@@ -158,7 +158,7 @@ def naive_run(op: Ising, x: list[int]) -> list[int]:
             clamps[node] = 2 * (x[4 + width + k // 8] >> (k % 8) & 1) - 1
     h = op.h.array.tolist()
     edges = [] if op.edges is None else op.edges.array.tolist()
-    weights = [] if op.weights is None else op.weights.array.tolist()
+    weights = [] if op.couplings is None else op.couplings.array.tolist()
     random = [s ^ seed for s in op.seeds.array.tolist()]
     each = op.replica_generators
 

@@ -47,17 +47,17 @@ def _shape(constant, shape: tuple[int, ...], name: str, why: str) -> None:
 def _verify_network(op: Ising) -> None:
     if len(op.h.shape) != 1 or op.nodes > MAX_NODES:
         raise RuleViolation(f"h must have shape (nodes,), up to {MAX_NODES}, found {op.h.shape}")
-    if (op.edges is None) != (op.weights is None):
-        raise RuleViolation("edges and weights must be given together")
+    if (op.edges is None) != (op.couplings is None):
+        raise RuleViolation("edges and couplings must be given together")
     if op.edges is not None:
-        _shape(op.edges, (len(op.weights.array), 2), "edges", "two nodes a weight")
+        _shape(op.edges, (len(op.couplings.array), 2), "edges", "two nodes a coupling")
         i, j = op.edges.array.T
         if op.edges.lo < 0 or op.edges.hi >= op.nodes or (i >= j).any():
             raise RuleViolation(f"edges must be pairs i < j of nodes 0..{op.nodes - 1}")
         if (np.diff(i * op.nodes + j) <= 0).any():
             raise RuleViolation("edges must differ and be in order")
-        if not op.weights.array.all():
-            raise RuleViolation("weights must not be 0: leave the edge out")
+        if not op.couplings.array.all():
+            raise RuleViolation("couplings must not be 0: leave the edge out")
     most = MAX_REACH[op.engine]
     if op.reach > most:
         at = int(op.reaches.argmax())

@@ -11,15 +11,15 @@ from .area import Area
 __all__ = ["saturated_sum", "saturated_sum_area"]
 
 
-def saturated_sum(m: Module, state, x, highest, source: Int, name: str):
-    """``clip(state + x, 0, highest)`` of a counter that counts from 0 to ``highest``.
+def saturated_sum(m: Module, state, x, highest, source: Int, name: str, lowest=0):
+    """``clip(state + x, lowest, highest)`` of a counter.
 
     Parameters
     ----------
     state
         In 0..highest, no wider than that needs.
-    highest
-        An integer, or where it differs from one turn to the next a value as wide as ``state``.
+    lowest, highest
+        Integers, or where they differ from one turn to the next values as wide as ``state``.
     source
         The type of x.
     name
@@ -28,10 +28,12 @@ def saturated_sum(m: Module, state, x, highest, source: Int, name: str):
     bits = len(state)
     total = Signal(signed(max(bits, source.width) + 2), name=name)
     m.d.comb += total.eq(state + x)
-    below, above = total[-1], total > highest
+    is_natural = isinstance(lowest, int) and lowest == 0
+    below = total[-1] if is_natural else total < lowest
+    above = total > highest
     if isinstance(highest, int) and highest + 1 == 1 << bits:
         above = total[bits:-1].any()
-    return Mux(below, 0, Mux(above, highest, total[:bits]))
+    return Mux(below, lowest, Mux(above, highest, total[:bits]))
 
 
 def saturated_sum_area(highest: int, source: Int) -> Area:

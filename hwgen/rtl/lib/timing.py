@@ -136,10 +136,11 @@ class Join(Timing):
 
 
 class Accumulate(Timing):
-    """One register in which ``beats`` beats become one."""
+    """One register in which ``beats`` beats become one, ``delay`` cycles after the last of them."""
 
-    def __init__(self, beats: int) -> None:
+    def __init__(self, beats: int, delay: int = 1) -> None:
         self.beats = beats
+        self.delay = delay
         self._count = 0
         self._free: int | None = 0  # from when on the register is free, if that is known
 
@@ -157,7 +158,7 @@ class Accumulate(Timing):
             self._count += 1
             if self._count == self.beats:
                 self._count, self._free = 0, None
-                sink.offers.append(source.last + 1)
+                sink.offers.append(source.last + self.delay)
                 moved |= GAVE
         return moved
 

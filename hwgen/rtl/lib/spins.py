@@ -1,0 +1,283 @@
+"""A replica of a network of spins in hardware: its registers, and what they become in a cycle.
+
+The software of it is :mod:`hwgen.ops.lib.ising_walk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ...ir.types import Int
+from ...ops.ising import Ising
+from . import area
+from .area import Area
+from .component import element_shape
+from .saturation import saturated_sum, saturated_sum_area
+from .xorshift import Xorshift
+
+__all__ = ["Replica", "energy_width", "lookup"]
+
+NUMBER = 16  # bits of a random number
+
+
+def energy_width(op: Ising) -> int:
+    """Bits of a sum of ``m (h + F)`` over all spins."""
+    most = int((np.abs(op.h.array) + op.reaches).sum())
+    return Int.fit(-most, most).width
+
+
+def lookup(m: Module, index, values: Sequence[int], name: str, width: int) -> Value:
+    """``values[index]``, the last one beyond the end; constant if all are alike."""
+    if len(set(values)) == 1:
+        return Const(values[0], width)
+    found = Signal(width, name=name)
+    with m.Switch(index):
+        for k, value in enumerate(values):
+            if value != values[-1]:
+                with m.Case(k):
+                    m.d.comb += found.eq(value)
+        with m.Default():
+            m.d.comb += found.eq(values[-1])
+    return found
+
+
+class Replica(wiring.Component):
+    """All spins of a network, updated at once or colour by colour.
+
+    Parameters
+    ----------
+    op
+        The network.
+    index
+        Which replica.
+
+    Attributes
+    ----------
+    load, update
+        Begin with what ``seed`` gives; go on by an update.
+    segment, colour
+        Which rows of the table hold, which spins are updated.
+    clamp_enable, clamp_value
+        By port.
+    lower, upper, from_lower, from_upper
+        Registers of the replicas beside it, and whether to take them over.
+    registers
+        Its own: counters, or spins as they are unless they are clamped.
+    spins
+        A bit a node.
+    energy
+        ``-2 E`` of the spins ``op.settling - 1`` cycles ago. Only where something looks at it.
+    """
+
+    _MustUse__silence = True  # some are made for their area alone
+
+    def __init__(self, op: Ising, index: int) -> None:
+        self.op, self.index = op, index
+        self._levels = op.levels.array[:, index]
+        self._rows = op.table.array[self._levels]
+        self._highest = 2 * int(self._rows[:, 1].max()) - 1 if self._counts else 1
+        bits = self._highest.bit_length() * op.nodes
+        self.has_energy = op.checks == "energy" or bool(op.swap_every)
+        each = op.replica_generators
+        self._random = Xorshift(op.seeds.array[index * each : (index + 1) * each])
+        ports = max(1, len(op.ports))
+        members = {
+            "load": In(1),
+            "update": In(1),
+            "seed": In(len(self._random.seed)),
+            "segment": In(range(max(2, len(op.starts.array)))),
+            "colour": In(range(max(2, op.colour_count))),
+            "clamp_enable": In(ports),
+            "clamp_value": In(ports),
+            "registers": Out(bits),
+            "spins": Out(op.nodes),
+        }
+        if op.swap_every:
+            members |= {
+                "from_lower": In(1),
+                "from_upper": In(1),
+                "lower": In(bits),
+                "upper": In(bits),
+            }
+        if self.has_energy:
+            members["energy"] = Out(signed(energy_width(op)))
+        super().__init__(members)
+
+    @property
+    def _counts(self) -> bool:
+        return self.op.engine == "accumulator"
+
+    def elaborate(self, platform):
+        m = Module()
+        op = self.op
+        m.submodules.random = random = self._random
+        m.d.comb += [random.load.eq(self.load), random.seed.eq(self.seed)]
+        width = self._highest.bit_length()
+        states = [Signal(width, name=f"state_{i}") for i in range(op.nodes)]
+        m.d.comb += self.registers.eq(Cat(*states))
+        ups = self._spins(m, states)
+        sums = [self._sum(m, i) for i in range(op.nodes)]
+        following = self._counted(m, states, sums) if self._counts else self._heat_bath(m, sums)
+        first = Value.cast(random.first)
+        for i, (state, after) in enumerate(zip(states, following, strict=True)):
+            up = first[i % len(first)]
+            begin = (self._highest // 2) + up if self._counts else up
+            with m.If(self.load):
+                m.d.sync += state.eq(begin)
+            if op.swap_every:
+                with m.Elif(self.from_lower):
+                    m.d.sync += state.eq(self.lower.word_select(i, width))
+                with m.Elif(self.from_upper):
+                    m.d.sync += state.eq(self.upper.word_select(i, width))
+            enabled = self.update
+            if op.colour_count > 1:
+                enabled = enabled & (self.colour == int(op.colours.array[i]))
+            with m.Elif(enabled):
+                m.d.sync += state.eq(after)
+        if self.has_energy:
+            self._energy(m, ups, sums)
+        return m
+
+    def _spins(self, m: Module, states: list[Signal]) -> list[Value]:
+        """Of a counter the sign; of a clamped node its value."""
+        op, half = self.op, (self._highest + 1) // 2
+        for i, state in enumerate(states):
+            up = state >= half if half > 1 or self._counts else state[0]
+            if self._counts and half & (half - 1) == 0:
+                up = state[-1]
+            if i in op.ports:
+                port = op.ports.index(i)
+                up = Mux(self.clamp_enable[port], self.clamp_value[port], up)
+            m.d.comb += self.spins[i].eq(up)
+        return list(self.spins)
+
+    def _neighbours(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        row = self.op.matrix[i]
+        found = np.flatnonzero(row)
+        return found, row[found]
+
+    def _base(self, i: int) -> int:
+        """F if all terms of the sum were 0."""
+        return int(self.op.h.array[i] - np.abs(self.op.matrix[i]).sum())
+
+    def _sum(self, m: Module, i: int) -> Value:
+        """S of a node, where F = base + 2 S: the weights of the neighbours that pull it up."""
+        nodes, weights = self._neighbours(i)
+        if not len(nodes):
+            return Const(0, 1)
+        total = 0
+        for weight in sorted(set(np.abs(weights).tolist())):
+            pull = [
+                self.spins[int(j)] if w > 0 else ~self.spins[int(j)]
+                for j, w in zip(nodes, weights, strict=True)
+                if abs(w) == weight
+            ]
+            total = total + sum(pull[1:], pull[0]) * weight
+        pulls = Signal(range(int(np.abs(weights).sum()) + 1), name=f"pull_{i}")
+        m.d.comb += pulls.eq(total)
+        return pulls
+
+    def _counted(self, m: Module, states, sums) -> list[Value]:
+        """Counters with the fields and noise added."""
+        op, half = self.op, (self._highest + 1) // 2
+        noises, limits = self._rows[:, 0].tolist(), self._rows[:, 1].tolist()
+        noise = lookup(m, self.segment, noises, "noise", max(1, max(noises).bit_length()))
+        width = self._highest.bit_length()
+        lowest = lookup(m, self.segment, [half - x for x in limits], "lowest", width)
+        highest = lookup(m, self.segment, [half + x - 1 for x in limits], "highest", width)
+        if isinstance(lowest, Const):
+            lowest, highest = lowest.value, highest.value
+        bits, found = self._random.bits(op.nodes), []
+        for i, state in enumerate(states):
+            most = int(op.reaches[i]) + max(noises)
+            source = Int.fit(-most, most)
+            added = Signal(element_shape(source), name=f"added_{i}")
+            if isinstance(noise, Const):
+                # S and the random bit are one sum, with the constants of both in one.
+                kick = (bits[i] << 1) * noise.value if noise.value else Const(0, 1)
+                value = (sums[i] << 1) + kick + (self._base(i) - noise.value)
+            else:
+                value = (sums[i] << 1) + self._base(i) + Mux(bits[i], noise, -noise)
+            m.d.comb += added.eq(value)
+            following = Signal(width, name=f"following_{i}")
+            total = saturated_sum(m, state, added, highest, source, f"sum_{i}", lowest)
+            m.d.comb += following.eq(total)
+            found.append(following)
+        return found
+
+    def _heat_bath(self, m: Module, sums) -> list[Value]:
+        """Whether a node's random number is below the threshold of its field."""
+        op = self.op
+        numbers = self._random.halves(int(op.places.max()) + 1)
+        rows = sorted(set(self._levels.tolist()))
+        row = lookup(m, self.segment, [rows.index(r) for r in self._levels], "row", 8)
+        found = []
+        for i, total in enumerate(sums):
+            most = int(np.abs(op.matrix[i]).sum())
+            fields = self._base(i) + 2 * np.arange(most + 1) + op.reach
+            thresholds = [
+                lookup(m, total, op.table.array[r, fields].tolist(), f"threshold_{i}_{k}", 17)
+                for k, r in enumerate(rows)
+            ]
+            threshold = thresholds[0]
+            if len(rows) > 1:
+                threshold = Signal(17, name=f"threshold_{i}")
+                with m.Switch(row):
+                    for k, value in enumerate(thresholds):
+                        with m.Case(k):
+                            m.d.comb += threshold.eq(value)
+            above = Signal(name=f"up_{i}")
+            m.d.comb += above.eq(numbers[int(op.places[i])] < threshold)
+            found.append(above)
+        return found
+
+    def _energy(self, m: Module, ups, sums) -> None:
+        """The sum of m (h + F), four terms a register, and registers in front of it."""
+        op = self.op
+        row, level = [], 0
+        for i, (up, total) in enumerate(zip(ups, sums, strict=True)):
+            most = abs(int(op.h.array[i])) + int(op.reaches[i])
+            shape = element_shape(Int.fit(-most, most))
+            outer = Signal(shape, name=f"pull_and_bias_{i}")
+            term = Signal(shape, name=f"term_{i}", reset_less=True)
+            m.d.comb += outer.eq((total << 1) + (self._base(i) + int(op.h.array[i])))
+            m.d.sync += term.eq(Mux(up, outer, -outer))
+            row.append((term, most))
+        while len(row) > 1:
+            level += 1
+            groups = [row[k : k + 4] for k in range(0, len(row), 4)]
+            row = []
+            for k, group in enumerate(groups):
+                most = sum(bound for _, bound in group)
+                part = Signal(
+                    element_shape(Int.fit(-most, most)), name=f"sum_{level}_{k}", reset_less=True
+                )
+                m.d.sync += part.eq(sum((term for term, _ in group[1:]), group[0][0]))
+                row.append((part, most))
+        m.d.comb += self.energy.eq(row[0][0])
+
+    # -- what it takes ----------------------------------------------------------------------------
+
+    def area(self) -> Area:
+        op = self.op
+        total = self._random.area()
+        width = self._highest.bit_length()
+        for i in range(op.nodes):
+            nodes, weights = self._neighbours(i)
+            own = int(np.abs(weights).sum()).bit_length()
+            total += Area(lut=round(1.2 * len(nodes)))  # the sum of bits
+            if self._counts:
+                most = int(op.reaches[i] + self._rows[:, 0].max())
+                total += saturated_sum_area(self._highest, Int.fit(-most, most))
+            else:
+                entries = int(np.abs(weights).sum()) + 1
+                total += area.table(entries * len(self._rows), NUMBER) + area.comparison(NUMBER)
+            total += area.registers(width) + Area(lut=width * (1 + bool(op.swap_every)))
+            if self.has_energy:
+                total += area.adder(own + 2) + area.registers(own + 2) + area.adder(own + 4)
+        return total
