@@ -17,7 +17,10 @@ from .lib.ising_frame import Frame
 from .lib.ising_rules import verify
 from .lib.ising_walk import Answer, walk
 
-__all__ = ["Ising"]
+__all__ = ["LEVELS", "Ising"]
+
+LEVELS = 4
+"""Tables in a row between two registers of a checker."""
 
 
 @register
@@ -42,11 +45,13 @@ class Ising(Op):
     and odd in turn, if ``d = (E[p] - E[p + 1]) / 2 <= 0`` or if a 16-bit number is below
     ``swap_table[p, d - 1]``, 0 beyond its end. (Hukushima and Nemoto, J. Phys. Soc. Japan 65, 1996.)
 
-    Behind every cycle a checker looks at all replicas. A state is valid if every relation allows it, or
-    if its energy is ``target`` or less. The answer is the first valid state, of several the one of the
-    first replica; if there is none the last state of replica 0, or, where energies are looked at, the first
-    one with the least energy. What goes in and comes out is laid out by
-    :class:`hwgen.ops.lib.ising_frame.Frame`.
+    Behind every cycle a checker looks at all replicas. It first completes a state: nodes that are
+    ``derived`` get, one after the other, the bit that their table gives for others, so that the
+    inputs of a circuit decide what is looked at and not whether every gate has settled. Then a state is
+    valid if every relation allows it, or if its energy is ``target`` or less. The answer is the first
+    valid state, completed, of several the one of the first replica; if there is none the last state of
+    replica 0, or, where energies are looked at, the first one with the least energy. What goes in and
+    comes out is laid out by :class:`hwgen.ops.lib.ising_frame.Frame`.
 
     Attributes
     ----------
@@ -73,6 +78,9 @@ class Ising(Op):
     relation_nodes, relation_tables
         Shapes (relations, up to 6), (relations,): nodes, then -1; bit k of the table (two's complement)
         tells whether bits k, those of the first node lowest, are allowed.
+    derived, derived_tables
+        With relations. Shapes (derived, up to 7), (derived,): a node and those it is derived from, then
+        -1; bit k of the table is its bit where theirs are k. In an order in which it can be done.
     target
         Without relations: of which energy on a state is valid.
     stops
@@ -96,6 +104,8 @@ class Ising(Op):
     colours: Constant | None = None
     relation_nodes: Constant | None = None
     relation_tables: Constant | None = None
+    derived: Constant | None = None
+    derived_tables: Constant | None = None
     target: int | None = None
     stops: bool = True
     swap_every: int = 0
@@ -216,10 +226,24 @@ class Ising(Op):
             cycles=self.cycles + 2 + self.delay,
         )
 
+    @cached_property
+    def derived_levels(self) -> tuple[tuple[int, ...], ...]:
+        """Rows of ``derived`` by how many tables lie between spins and their result."""
+        if self.derived is None:
+            return ()
+        level: dict[int, int] = {}
+        rows: dict[int, list[int]] = {}
+        for k, (node, *inputs) in enumerate(self.derived.array.tolist()):
+            level[node] = 1 + max(level.get(i, 0) for i in inputs)
+            rows.setdefault(level[node], []).append(k)
+        return tuple(tuple(rows[n]) for n in sorted(rows))
+
     @property
     def delay(self) -> int:
-        """Cycles by which the hardware knows energies later than states."""
-        return self.settling - 1 if self.checks == "energy" else 0
+        """Cycles by which the hardware's checker knows a state later than its spins change."""
+        if self.checks == "energy":
+            return self.settling - 1
+        return len(self.derived_levels) // LEVELS
 
     def lanes(self, x: Type, *, schedule: Schedule) -> tuple[int, int]:
         return self.frame.input_bytes, self.frame.output_bytes

@@ -31,6 +31,7 @@ def network(
     segments=1,
     most=3,
     density=0.5,
+    derived=0,
 ) -> Ising:
     """A random network."""
     pairs = [(i, j) for i in range(nodes) for j in range(i + 1, nodes) if rng.random() < density]
@@ -70,6 +71,14 @@ def network(
             "relation_nodes": named,
             "relation_tables": rng.integers(-(1 << 63), (1 << 63) - 1, 2),
         }
+        order = rng.permutation(nodes)
+        chain = []
+        for at in range(1, min(nodes, 1 + derived)):
+            inputs = rng.choice(order[:at], int(rng.integers(1, min(at, 6), endpoint=True)), False)
+            chain.append([order[at], *inputs, *[-1] * (6 - len(inputs))])
+        if chain:
+            relations["derived"] = chain
+            relations["derived_tables"] = rng.integers(-(1 << 63), (1 << 63) - 1, len(chain))
     op = {
         "h": h,
         "edges": edges,
@@ -119,6 +128,7 @@ def cases(draw) -> Case:
         stops=bool(rng.integers(2)),
         swaps=replicas > 1 and bool(rng.integers(2)),
         segments=int(rng.integers(1, 4)),
+        derived=int(rng.choice([0, 3, 10])),
     )
 
 
@@ -135,6 +145,8 @@ class TestIsing(OpTests):
         # More than one generator a replica; exchanged counters; nothing to check.
         corner(4, nodes=34, density=0.05, replicas=3, swaps=True, cycles=40, stops=False),
         corner(5, nodes=34, density=0.05, checks="", cycles=30, segments=3),
+        # Derived nodes, in more levels than lie between two registers.
+        corner(9, nodes=11, derived=10, density=0.2, replicas=2, cycles=40),
         # One spin; no ports; one cycle.
         corner(6, nodes=1, ports=0, cycles=1, checks="energy"),
         corner(7, nodes=17, ports=17, cycles=30, checks="energy", stops=False, replicas=2),
@@ -183,9 +195,19 @@ def naive_run(op: Ising, x: list[int]) -> list[int]:
         e = sum(a * b for a, b in zip(h, m, strict=True))
         return -(e + sum(w * m[i] * m[j] for (i, j), w in zip(edges, weights, strict=True)))
 
+    def completed(m):
+        m = list(m)
+        if op.derived is not None:
+            tables = op.derived_tables.array.tolist()
+            for (node, *inputs), table in zip(op.derived.array.tolist(), tables, strict=True):
+                k = sum(1 << place for place, i in enumerate(inputs) if i >= 0 and m[i] > 0)
+                m[node] = 1 if table >> k & 1 else -1
+        return m
+
     def is_valid(m):
         if op.target is not None:
             return energy(m) <= op.target
+        m = completed(m)
         if op.relation_nodes is None:
             return False
         for row, table in zip(
@@ -241,7 +263,7 @@ def naive_run(op: Ising, x: list[int]) -> list[int]:
         valid = [r for r in range(replicas) if is_valid(spins[r])]
         hits += bool(valid)
         if valid and not found:
-            found, at, answer = True, t + 1, list(spins[valid[0]])
+            found, at, answer = True, t + 1, completed(spins[valid[0]])
         if op.target is not None and not found:
             for r in range(replicas):
                 if best is None or energy(spins[r]) < best:
@@ -249,7 +271,7 @@ def naive_run(op: Ising, x: list[int]) -> list[int]:
         if found and op.stops:
             break
     if answer is None:
-        answer = spins[0]
+        answer = completed(spins[0])
     out = [
         int(found),
         *((at >> 8 * k) & 255 for k in range(4)),
@@ -335,5 +357,5 @@ def test_a_run_is_its_states():
     clamps = np.zeros((4, 5), np.int64)
     walk = Walk(op, clamps)
     states = list(walk.states(np.arange(4, dtype=np.uint32), 50))
-    hits = sum(walk.valid(s.spins, None).any(axis=1).astype(int) for s in states[1:])
+    hits = sum(walk.valid(walk.completed(s.spins)).any(axis=1).astype(int) for s in states[1:])
     assert np.array_equal(hits, op.solve(op.frame.pack_inputs(np.arange(4))).hits)

@@ -122,7 +122,11 @@ def _verify_table(op: Ising) -> None:
 def _verify_checker(op: Ising) -> None:
     if (op.relation_nodes is None) != (op.relation_tables is None):
         raise RuleViolation("relation_nodes and relation_tables must be given together")
+    if (op.derived is None) != (op.derived_tables is None):
+        raise RuleViolation("derived and derived_tables must be given together")
     if op.relation_nodes is None:
+        if op.derived is not None:
+            raise RuleViolation("only a checker of relations derives nodes")
         return
     if op.target is not None:
         raise RuleViolation("a target goes with no relations: they tell which states are valid")
@@ -138,6 +142,29 @@ def _verify_checker(op: Ising) -> None:
         used = row[row >= 0].tolist()
         if len(set(used)) < len(used) or (row[: len(used)] < 0).any():
             raise RuleViolation(f"relation {k} must name different nodes, then -1; found {row}")
+
+    if op.derived is not None:
+        _verify_derived(op)
+
+
+def _verify_derived(op: Ising) -> None:
+    rows, count = op.derived.array, len(op.derived_tables.array)
+    if rows.ndim != 2 or len(rows) != count or not 2 <= rows.shape[1] <= MAX_TERMS + 1:
+        raise RuleViolation(
+            f"derived must have shape ({count}, 2..{MAX_TERMS + 1}), found {rows.shape}"
+        )
+    if rows.min() < -1 or rows.max() >= op.nodes or (rows[:, :2] < 0).any():
+        raise RuleViolation(f"derived must name nodes 0..{op.nodes - 1}, -1 behind them")
+    later = set(rows[:, 0].tolist())
+    if len(later) < count:
+        raise RuleViolation("a node must be derived once")
+    for node, *inputs in rows.tolist():
+        used = [i for i in inputs if i >= 0]
+        if len(set(used)) < len(used) or inputs[: len(used)] != used:
+            raise RuleViolation(f"node {node} must be derived from different nodes, then -1")
+        if later.intersection(used):
+            raise RuleViolation(f"node {node} is derived from one that is derived no earlier")
+        later.discard(node)
 
 
 def _verify_exchange(op: Ising) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "State", "Walk", "walk"]
 
+FIRST_CHUNK = 16  # states that are looked at together: first, and then twice as many each time
+CHUNK_SPINS = 1 << 21  # of them, at most
+
 
 class State(NamedTuple):
     """The registers of runs behind a cycle, which begins with 0 before the first.
@@ -80,18 +83,19 @@ class Walk:
         """E: int64 (runs, replicas)."""
         return -((fields + self.op.h.array) * spins).sum(axis=-1) // 2
 
-    def valid(self, spins: np.ndarray, energies: np.ndarray | None) -> np.ndarray:
-        """Which states are valid: bool (runs, replicas)."""
+    def completed(self, spins: np.ndarray) -> np.ndarray:
+        """What a checker looks at: bits, bool of the shape of ``spins``."""
+        op, bits = self.op, spins > 0
+        for level in op.derived_levels:
+            rows = op.derived.array[list(level)]
+            tables = op.derived_tables.array[list(level)]
+            bits[..., rows[:, 0]] = _looked_up(bits, rows[:, 1:], tables)
+        return bits
+
+    def valid(self, bits: np.ndarray) -> np.ndarray:
+        """Which completed states all relations allow: bool (..., nodes) to bool (...)."""
         op = self.op
-        if op.checks == "energy":
-            return energies <= op.target
-        if not op.checks:
-            return np.zeros(spins.shape[:2], bool)
-        nodes, tables = op.relation_nodes.array, op.relation_tables.array
-        index = np.zeros((*spins.shape[:2], len(tables)), np.int64)
-        for place, column in enumerate(nodes.T):
-            index |= ((spins[..., column] > 0) & (column >= 0)).astype(np.int64) << place
-        return (tables >> index & 1).all(axis=-1)
+        return _looked_up(bits, op.relation_nodes.array, op.relation_tables.array).all(axis=-1)
 
     def step(self, cycle: int, state: State, fields: np.ndarray) -> State:
         """The state behind cycle ``cycle``, counted from 0; ``fields`` are those of ``state``."""
@@ -147,6 +151,14 @@ class Walk:
             yield state
 
 
+def _looked_up(bits: np.ndarray, nodes: np.ndarray, tables: np.ndarray) -> np.ndarray:
+    """The bits of tables at what ``nodes`` (rows, -1 behind them) have: bool (..., rows)."""
+    index = np.zeros((*bits.shape[:-1], len(tables)), np.int64)
+    for place, column in enumerate(nodes.T):
+        index |= (bits[..., column] & (column >= 0)).astype(np.int64) << place
+    return (tables >> index & 1).astype(bool)
+
+
 def walk(op: Ising, seeds: np.ndarray, clamps: np.ndarray) -> Answer:
     """Run a network.
 
@@ -157,41 +169,51 @@ def walk(op: Ising, seeds: np.ndarray, clamps: np.ndarray) -> Answer:
     clamps
         int64 (runs, nodes): 1, -1, or 0 for free spins.
     """
-    runs = len(seeds)
+    runs, by_energy = len(seeds), op.checks == "energy"
     engine = Walk(op, clamps)
     found, cycles = np.zeros(runs, bool), np.full(runs, op.cycles)
     hits, best = np.zeros(runs, np.int64), np.full(runs, np.iinfo(np.int64).max)
-    answer = np.zeros((runs, op.nodes), np.int64)
-    by_energy = op.checks == "energy"
-    active = np.arange(runs)
+    answer = np.zeros((runs, op.nodes), bool)
+    active, begin, length = np.arange(runs), 0, FIRST_CHUNK
     state = engine.start(seeds)
     fields = engine.fields(state.spins)
-    for cycle in range(op.cycles):
-        state = engine.step(cycle, state, fields)
-        fields = engine.fields(state.spins)
-        energies = engine.energies(state.spins, fields) if by_energy else None
-        valid = engine.valid(state.spins, energies)
-        any_valid = valid.any(axis=1)
-        hits[active] += any_valid
-        first = any_valid & ~found[active]
-        winner = valid.argmax(axis=1)
+    while begin < op.cycles and len(active):
+        # States are looked at many at once: that takes as long as a look at one.
+        end = min(op.cycles, begin + length)
+        seen = np.empty((end - begin, *state.spins.shape), np.int8)
+        energies = np.empty(seen.shape[:-1], np.int64)
+        for k in range(end - begin):
+            state = engine.step(begin + k, state, fields)
+            fields = engine.fields(state.spins)
+            seen[k] = state.spins
+            if by_energy:
+                energies[k] = engine.energies(state.spins, fields)
         if by_energy:
-            low = energies.min(axis=1)
-            better = ~found[active] & ~first & (low < best[active])
-            best[active[better]] = low[better]
-            answer[active[better]] = state.spins[better, energies[better].argmin(axis=1)]
-            cycles[active[better]] = cycle + 1
-        answer[active[first]] = state.spins[first, winner[first]]
-        cycles[active[first]] = cycle + 1
-        found[active[first]] = True
-        if op.stops and any_valid.any():
-            left = ~any_valid
+            bits, valid = seen > 0, energies <= op.target
+        else:
+            bits = engine.completed(seen)
+            valid = engine.valid(bits) if op.checks else np.zeros(bits.shape[:-1], bool)
+        hit = valid.any(axis=2)  # (states, runs)
+        first = hit.argmax(axis=0)
+        for at, run in enumerate(active.tolist()):
+            if found[run]:
+                continue
+            k = int(first[at])
+            if hit[k, at]:
+                found[run], cycles[run] = True, begin + k + 1
+                answer[run] = bits[k, at, valid[k, at].argmax()]
+            elif by_energy:
+                k, r = np.unravel_index(energies[:, at].argmin(), energies[:, at].shape)
+                if energies[k, at, r] < best[run]:
+                    best[run], cycles[run] = energies[k, at, r], begin + k + 1
+                    answer[run] = bits[k, at, r]
+            elif end == op.cycles:
+                answer[run] = bits[-1, at, 0]
+        hits[active] += hit.any(axis=0) if op.stops else hit.sum(axis=0)
+        if op.stops and found[active].any():
+            left = ~found[active]
             active, fields = active[left], fields[left]
             state = State(*(part[left] for part in state))
             engine.keep(left)
-            if not len(active):
-                break
-    if not by_energy:
-        lost = ~found[active]
-        answer[active[lost]] = state.spins[lost, 0]
-    return Answer(found, cycles, hits, answer)
+        begin, length = end, min(2 * length, max(1, CHUNK_SPINS // max(1, state.spins.size)))
+    return Answer(found, cycles, hits, 2 * answer.astype(np.int64) - 1)

@@ -1,0 +1,141 @@
+"""A Hamiltonian with an engine, as a graph of one op."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import InvalidInput, Unsupported
+from ..ir import Constant, Graph, GraphBuilder, Type
+from ..ops.ising import Ising
+from ..ops.lib.ising_rules import MAX_REACH
+from .engine import Accumulator, Engine, swap_table
+from .hamiltonian import Hamiltonian
+
+__all__ = ["lower"]
+
+CHECKS = ("relations", "energy", "none")
+
+
+def lower(
+    hamiltonian: Hamiltonian,
+    engine: Engine | None = None,
+    *,
+    cycles: int = 8192,
+    ports: Sequence[int] = (),
+    check: str | None = None,
+    target: int | None = None,
+    stops: bool = True,
+    seed: int = 0,
+    name: str = "ising",
+) -> Graph:
+    """A graph whose frames are runs of the network: see :class:`hwgen.ops.ising.Ising`.
+
+    Parameters
+    ----------
+    engine
+        By default the accumulator.
+    cycles
+        Of a run, at most.
+    ports
+        Nodes that a frame can clamp; fold clamps that never change instead (``clamped``).
+    check
+        What tells valid states: ``relations``, ``energy`` or ``none``. By default relations, where there
+        are any, else energies.
+    target
+        With energies: of which energy on a state is valid; by default the ground energy, or, where
+        that is not known, a bound that no state reaches, so that the best state is searched for.
+    stops
+        Whether the first valid state ends a run.
+    seed
+        Of the generators' constants.
+
+    Raises
+    ------
+    Unsupported, InvalidInput
+        The problem is too large for the engine, or options contradict each other.
+    """
+    engine = engine or Accumulator()
+    if not len(hamiltonian):
+        raise InvalidInput("there is no free node: every one is fixed by the clamps")
+    if check is None:
+        check = "relations" if hamiltonian.relations else "energy"
+    if check not in CHECKS:
+        raise InvalidInput(f"check must be one of {', '.join(CHECKS)}, not {check!r}")
+    if check == "relations" and not hamiltonian.relations:
+        raise InvalidInput("a plain Ising problem has no relations to check; check energies")
+    if engine.scale < 1:
+        raise InvalidInput(f"the scale of an engine must be 1 or more, not {engine.scale}")
+    scaled = hamiltonian.scaled(engine.scale)
+    _check_reach(scaled, engine)
+    plan = engine.plan(hamiltonian)
+    segments, replicas = plan.levels.shape
+    if cycles < segments:
+        raise InvalidInput(f"a schedule of {segments} segments needs as many cycles, not {cycles}")
+    options: dict[str, object] = {}
+    if check == "relations":
+        options |= _relations(hamiltonian)
+    elif check == "energy":
+        options["target"] = _target(scaled, target, engine.scale)
+    if engine.swap_every:
+        if replicas < 2:
+            raise InvalidInput("swap_every needs two replicas or more")
+        sweep = 1 if plan.colours is None else int(plan.colours.max()) + 1
+        options |= {
+            "swap_every": engine.swap_every * sweep,
+            "swap_table": Constant(swap_table(plan.strengths, 1)),
+        }
+    edges = len(hamiltonian.edges) > 0
+    op = Ising(
+        h=Constant(scaled.h),
+        edges=Constant(scaled.edges) if edges else None,
+        couplings=Constant(scaled.weights) if edges else None,
+        engine=engine.name,
+        cycles=int(cycles),
+        starts=Constant([cycles * k // segments for k in range(segments)]),
+        levels=Constant(plan.levels),
+        table=Constant(plan.rows),
+        seeds=Constant([1 << 31]),
+        ports=tuple(int(p) for p in ports),
+        colours=None if plan.colours is None else Constant(plan.colours),
+        stops=stops,
+        **options,
+    )
+    return _graph(op, seed, name)
+
+
+def _graph(op: Ising, seed: int, name: str) -> Graph:
+    from dataclasses import replace
+
+    drawn = np.random.default_rng(seed).choice(1 << 31, op.generators, replace=False)
+    op = replace(op, seeds=Constant((1 << 31) + drawn))
+    builder = GraphBuilder(name)
+    x = builder.input(Type.of((op.frame.input_bytes,), 0, 255))
+    return builder.build(builder.add(op, x, name="spins", layer="spins"))
+
+
+def _check_reach(hamiltonian: Hamiltonian, engine: Engine) -> None:
+    most = MAX_REACH[engine.name]
+    at = int(hamiltonian.reach.argmax())
+    if hamiltonian.reach[at] > most:
+        raise Unsupported(
+            f"node {hamiltonian.names[at]}: its field reaches {hamiltonian.reach[at]}, engine "
+            f"{engine.name} takes up to {most}; scale h and J down, or split the node (max_degree)"
+        )
+
+
+def _relations(hamiltonian: Hamiltonian) -> dict[str, object]:
+    relations = hamiltonian.relations
+    width = max(len(r.nodes) for r in relations)
+    nodes = [[*r.nodes, *[-1] * (width - len(r.nodes))] for r in relations]
+    tables = [r.table - (1 << 64) * (r.table >= 1 << 63) for r in relations]
+    return {"relation_nodes": Constant(nodes), "relation_tables": Constant(tables)}
+
+
+def _target(scaled: Hamiltonian, target: int | None, scale: int) -> int:
+    if target is not None:
+        return int(target) * scale
+    if scaled.ground is not None:
+        return int(scaled.ground)
+    return -int(np.abs(scaled.h).sum() + np.abs(scaled.weights).sum()) - 1
