@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ..errors import InvalidInput, Unsupported
 from ..ir import Constant, Graph, GraphBuilder, Type
 from ..ops.ising import Ising
 from ..ops.lib.ising_rules import MAX_REACH
+from .derivation import derivations
 from .engine import Accumulator, Engine, swap_table
 from .hamiltonian import Hamiltonian
 
@@ -24,6 +26,7 @@ def lower(
     *,
     cycles: int = 8192,
     ports: Sequence[int] = (),
+    decisions: Sequence[int] | None = None,
     check: str | None = None,
     target: int | None = None,
     stops: bool = True,
@@ -40,6 +43,9 @@ def lower(
         Of a run, at most.
     ports
         Nodes that a frame can clamp; fold clamps that never change instead (``clamped``).
+    decisions
+        Nodes from which the checker derives the others, before it looks at relations: the inputs of a
+        circuit. By default it derives nothing, and a state is valid when every gate has settled.
     check
         What tells valid states: ``relations``, ``energy`` or ``none``. By default relations, where there
         are any, else energies.
@@ -75,7 +81,7 @@ def lower(
         raise InvalidInput(f"a schedule of {segments} segments needs as many cycles, not {cycles}")
     options: dict[str, object] = {}
     if check == "relations":
-        options |= _relations(hamiltonian)
+        options |= _relations(hamiltonian) | _derived(hamiltonian, decisions)
     elif check == "energy":
         options["target"] = _target(scaled, target, engine.scale)
     if engine.swap_every:
@@ -106,8 +112,6 @@ def lower(
 
 
 def _graph(op: Ising, seed: int, name: str) -> Graph:
-    from dataclasses import replace
-
     drawn = np.random.default_rng(seed).choice(1 << 31, op.generators, replace=False)
     op = replace(op, seeds=Constant((1 << 31) + drawn))
     builder = GraphBuilder(name)
@@ -129,8 +133,22 @@ def _relations(hamiltonian: Hamiltonian) -> dict[str, object]:
     relations = hamiltonian.relations
     width = max(len(r.nodes) for r in relations)
     nodes = [[*r.nodes, *[-1] * (width - len(r.nodes))] for r in relations]
-    tables = [r.table - (1 << 64) * (r.table >= 1 << 63) for r in relations]
+    tables = [_signed(r.table) for r in relations]
     return {"relation_nodes": Constant(nodes), "relation_tables": Constant(tables)}
+
+
+def _derived(hamiltonian: Hamiltonian, decisions: Sequence[int] | None) -> dict[str, object]:
+    found = derivations(hamiltonian.relations, decisions) if decisions is not None else []
+    if not found:
+        return {}
+    width = max(len(each.inputs) for each in found)
+    rows = [[e.node, *e.inputs, *[-1] * (width - len(e.inputs))] for e in found]
+    tables = [_signed(e.table) for e in found]
+    return {"derived": Constant(rows), "derived_tables": Constant(tables)}
+
+
+def _signed(table: int) -> int:
+    return table - (1 << 64) * (table >= 1 << 63)
 
 
 def _target(scaled: Hamiltonian, target: int | None, scale: int) -> int:

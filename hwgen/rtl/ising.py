@@ -7,7 +7,7 @@ from operator import and_
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 
-from ..ops.ising import Ising
+from ..ops.ising import LEVELS, Ising
 from .design import StreamShape
 from .lib import area, timing
 from .lib.area import Area
@@ -168,15 +168,29 @@ class IsingLayer(StreamComponent):
                 upper.from_lower.eq(swap),
             ]
 
-    def _relations(self, m: Module, spins) -> Value:
-        """Whether every relation allows the spins of a replica."""
-        op, held = self._op, []
-        for row, table in zip(
-            op.relation_nodes.array.tolist(), op.relation_tables.array.tolist(), strict=True
-        ):
-            index = Cat(*(spins[i] for i in row if i >= 0))
-            allowed = Const(table & ((1 << (1 << len(index))) - 1), 1 << len(index))
-            held.append(allowed.bit_select(index, 1))
+    def _completed(self, m: Module, r: int) -> list[Value]:
+        """The spins of a replica with those that are derived, after ``op.delay`` registers."""
+        op = self._op
+        bits = list(self.replicas[r].spins)
+        for level, rows in enumerate(op.derived_levels, 1):
+            for k in rows:
+                node, *inputs = op.derived.array[k].tolist()
+                derived = Signal(name=f"derived_{r}_{node}")
+                m.d.comb += derived.eq(_looked_up(bits, inputs, int(op.derived_tables.array[k])))
+                bits[node] = derived
+            if level % LEVELS == 0:
+                kept = Signal(op.nodes, name=f"checked_{r}_{level}", reset_less=True)
+                m.d.sync += kept.eq(Cat(*bits))
+                bits = list(kept)
+        return bits
+
+    def _holds(self, bits: list[Value]) -> Value:
+        """Whether every relation allows them."""
+        nodes, tables = self._op.relation_nodes.array, self._op.relation_tables.array
+        held = [
+            _looked_up(bits, row, table)
+            for row, table in zip(nodes.tolist(), tables.tolist(), strict=True)
+        ]
         return reduce(and_, held)
 
     def _answer(self, m: Module, load) -> None:
@@ -194,8 +208,10 @@ class IsingLayer(StreamComponent):
                 m.d.comb += self.valid[r].eq(replica.energy >= threshold)
             better, best = self._best(m, seen)
         elif op.checks:
-            for r, value in enumerate(seen):
-                m.d.comb += self.valid[r].eq(self._relations(m, value))
+            for r in range(op.replicas):
+                bits = self._completed(m, r)
+                seen[r] = Cat(*bits)
+                m.d.comb += self.valid[r].eq(self._holds(bits))
 
         checks = Signal()
         last = Signal(name="last_cycle")
@@ -274,6 +290,8 @@ class IsingLayer(StreamComponent):
         if op.checks == "relations":
             relations = len(op.relation_tables.array)
             total += Area(lut=relations + relations // 5 + 1) * op.replicas
+            tables = sum(len(rows) for rows in op.derived_levels)
+            total += (Area(lut=tables) + area.registers(op.nodes * op.delay)) * op.replicas
         if op.checks == "energy":
             total += area.registers(op.nodes * op.delay * op.replicas)
         if op.swap_every:
@@ -281,6 +299,13 @@ class IsingLayer(StreamComponent):
             each = area.table(entries, NUMBER) + area.adder(energy_width(op))
             total += self._swaps.area() + (each + area.comparison(NUMBER)) * (op.replicas - 1)
         return total
+
+
+def _looked_up(bits: list[Value], nodes: list[int], table: int) -> Value:
+    """The bit of a table at what some nodes have."""
+    index = Cat(*(bits[i] for i in nodes if i >= 0))
+    words = 1 << len(index)
+    return Const(table & ((1 << words) - 1), words).bit_select(index, 1)
 
 
 @generates(Ising)
