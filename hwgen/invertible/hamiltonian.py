@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -191,12 +192,12 @@ class Hamiltonian:
                 f"spins must be -1 or +1, one a node ({len(self)}) along the last axis, found shape "
                 f"{spins.shape}"
             )
-        return spins
+        return spins if np.issubdtype(spins.dtype, np.integer) else spins.astype(np.int64)
 
     def energy(self, spins: np.ndarray) -> np.ndarray:
         """The energy of states: spins (..., nodes) to int64 (...)."""
         spins = self._spins(spins)
-        flat = spins.reshape(-1, len(self))
+        flat = spins.reshape(math.prod(spins.shape[:-1]), len(self))
         out = np.empty(len(flat), dtype=np.int64)
         step = max(1, BATCH // (len(self) + 2 * len(self.edges) + 1))
         i, j = self.edges.T
@@ -208,7 +209,7 @@ class Hamiltonian:
     def fields(self, spins: np.ndarray) -> np.ndarray:
         """``h_i + sum_j J_ij m_j`` of every node: spins (..., nodes) to int64 (..., nodes)."""
         spins = self._spins(spins)
-        flat = spins.reshape(-1, len(self))
+        flat = spins.reshape(math.prod(spins.shape[:-1]), len(self))
         out = np.repeat(self.h[None], len(flat), axis=0)
         start, neighbour, weight = self.adjacency
         coupled = np.flatnonzero(self.degrees)
