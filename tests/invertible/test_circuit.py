@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -75,6 +77,49 @@ def test_ground_states_are_the_truth_table(drawn):
         assert circuit.evaluate({"i": value})["o"] == result
 
 
+def bits_of(circuit):
+    """Nets over two inputs a and b: every constant, inverted or not, with the values of each."""
+    a, b = circuit.word("i", 2)
+    zero, a_, b_ = np.zeros(4, dtype=int), np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+    nets = [circuit.constant(0), circuit.constant(1), a, ~a, b, ~b]
+    return list(zip(nets, [zero, 1 - zero, a_, 1 - a_, b_, 1 - b_], strict=True))
+
+
+def check(circuit, nets, values):
+    circuit.output("o", nets)
+    hamiltonian = circuit.hamiltonian()
+    energy, states = hamiltonian.ground_states()
+    assert energy == hamiltonian.ground and len(states) == 4
+    found = hamiltonian.value(states, "o")
+    wanted = sum(value << k for k, value in enumerate(values))
+    assert (found == wanted[hamiltonian.value(states, "i")]).all()
+
+
+@pytest.mark.parametrize("kind", [*BINARY, *TERNARY, *ADDERS])
+def test_gates_on_constants_and_repeated_nets(kind):
+    count = 2 if kind in BINARY else 3 if kind in TERNARY else ADDERS[kind]
+    for picked in itertools.product(range(6), repeat=count):
+        circuit = Circuit("folded")
+        bits = bits_of(circuit)
+        nets, values = zip(*(bits[k] for k in picked), strict=True)
+        made = getattr(circuit, kind)(*nets)
+        if kind in ADDERS:
+            check(circuit, made, [sum(values) & 1, sum(values) >> 1])
+        else:
+            rule = {**BINARY, **TERNARY}[kind]
+            check(circuit, [made], [np.array([rule(*row) for row in zip(*values, strict=True)])])
+
+
+@pytest.mark.parametrize("table", [0b10010110, 0b11101000, 0b00000010])
+def test_lookups_on_constants_and_repeated_nets(table):
+    for picked in itertools.product(range(6), repeat=3):
+        circuit = Circuit("folded")
+        bits = bits_of(circuit)
+        nets, values = zip(*(bits[k] for k in picked), strict=True)
+        index = sum(value << k for k, value in enumerate(values))
+        check(circuit, [circuit.lookup(nets, table)], [table >> index & 1])
+
+
 @settings(max_examples=40, deadline=None)
 @given(circuits(), st.randoms(use_true_random=False))
 def test_valid_is_ground_energy_and_every_relation(drawn, random):
@@ -145,6 +190,21 @@ def test_small_multiplier_with_copies_by_enumeration():
     assert (split.value(states, "y") == split.value(states, "a") * split.value(states, "b")).all()
 
 
+def test_a_neighbour_of_a_split_node_is_split_in_turn():
+    circuit = Circuit("shared")
+    a, b, *rest = circuit.word("i", 5)
+    circuit.and_(a, b)
+    for net in rest:
+        circuit.and_(a, net)
+    circuit.or_(a, b)
+    circuit.and_(b, rest[0])
+    # b has five neighbours, and six once its two gates with a are on different copies of a.
+    assert circuit.hamiltonian().degrees[:2].tolist() == [9, 5]
+    hamiltonian = circuit.hamiltonian(max_degree=5)
+    assert hamiltonian.degrees.max() == 5
+    assert any(name.startswith("i[1].copy") for name in hamiltonian.names)
+
+
 def test_a_limit_that_leaves_no_room_for_a_copy():
     circuit = Circuit("two")
     a, b, c = circuit.word("i", 3)
@@ -197,13 +257,15 @@ def test_inverted_and_constant_bits_of_words():
     a, b = circuit.word("a", 2)
     circuit.output("y", [circuit.and_(~a, b), ~a, circuit.constant(1), circuit.constant(0)])
     circuit.output("z", [~circuit.and_(a, b)])
+    circuit.output("w", [~a, circuit.constant(1)])
     hamiltonian = circuit.hamiltonian()
     assert set(hamiltonian.names) == {"a[0]", "a[1]", "y[0]", "y[1]", "y[2]", "y[3]", "z"}
     energy, states = hamiltonian.ground_states()
     assert energy == hamiltonian.ground
     rows = zip(*(hamiltonian.value(states, name).tolist() for name in "ayz"), strict=True)
     assert sorted(rows) == [(0, 0b0110, 1), (1, 0b0100, 1), (2, 0b0111, 1), (3, 0b0100, 0)]
-    assert circuit.evaluate({"a": 2}) == {"a": 2, "y": 0b0111, "z": 1}
+    assert hamiltonian.words["w"] == hamiltonian.words["y"][1:3]
+    assert circuit.evaluate({"a": 2}) == {"a": 2, "y": 0b0111, "z": 1, "w": 0b11}
 
 
 def test_what_cannot_be_built_or_evaluated():

@@ -34,6 +34,32 @@ def test_no_published_gate_is_better(name):
     assert rows(found) == sorted(sum(bit << i for i, bit in enumerate(row)) for row in table)
 
 
+def test_no_better_weights_exist():
+    # All fields and couplings of three spins of magnitude up to 2, and their energies.
+    weights = np.array(list(itertools.product(range(-2, 3), repeat=6)))
+    spins = 2 * (np.arange(8)[:, None] >> np.arange(3) & 1) - 1
+    products = np.stack([spins[:, i] * spins[:, j] for i, j in ((0, 1), (0, 2), (1, 2))], axis=1)
+    energy = -weights @ np.concatenate([spins, products], axis=1).T
+    for table in range(3, 255, 4):
+        allowed = np.array([table >> k & 1 for k in range(8)], dtype=bool)
+        ground = energy.min(axis=1)
+        gaps = np.where(
+            energy[:, allowed].max(axis=1) == ground,
+            energy[:, ~allowed].min(axis=1, initial=99) - ground,
+            0,
+        )
+        if gaps.max() == 0:
+            with pytest.raises(Unsupported):
+                fit(table, ("a", "b", "c"), bound=2, max_auxiliary=0)
+            continue
+        gate = fit(table, ("a", "b", "c"), bound=2, max_auxiliary=0)
+        found = np.array(gate.h + gate.J)
+        # The common factor that was divided out.
+        times = gaps.max() // gate.gap
+        assert gaps.max() == times * gate.gap and np.abs(times * found).max() <= 2
+        assert np.abs(times * found).sum() == np.abs(weights[gaps == gaps.max()]).sum(axis=1).min()
+
+
 def test_three_ways_to_write_a_table():
     gates = [
         fit(lambda a, b, y: y == (a or b)),
