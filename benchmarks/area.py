@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hwgen.rtl.device import find_device
-from hwgen.rtl.yosys import count_cells, yosys_version
+from hwgen.rtl.yosys import count_cells
+from hwgen.yosys import yosys_version
 
 from . import networks
 from .generators import FORMS, NAMES, version

@@ -19,8 +19,9 @@ from hwgen.passes.schedule import schedule
 from hwgen.report.activity import Activity
 from hwgen.rtl.device import find_device
 from hwgen.rtl.emit import emit
-from hwgen.rtl.yosys import count_cells, yosys_version
+from hwgen.rtl.yosys import count_cells
 from hwgen.sim import simulator
+from hwgen.yosys import yosys_version
 
 from .report import Table
 

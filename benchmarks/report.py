@@ -107,8 +107,8 @@ def number(value: float) -> str:
 
 def environment() -> str:
     """Date, versions and machine, as a Markdown list."""
-    from hwgen.rtl.yosys import yosys_version
     from hwgen.sim.tools import tool
+    from hwgen.yosys import yosys_version
 
     versions = [f"{name} {version(name) or 'not installed'}" for name in NAMES]
     tools = [f"{name} {tool(name).version or 'not installed'}" for name in ("verilator", "g++")]

@@ -2,9 +2,11 @@
 
 from .arithmetic import adder, comparator, multiplier
 from .circuit import Circuit, Net
+from .clamping import Clamped
 from .gates import CATALOGUE, Gate
-from .hamiltonian import Clamped, Hamiltonian
+from .hamiltonian import Hamiltonian
 from .relations import Contradiction, Relation
+from .truth_table import fit
 
 __all__ = [
     "CATALOGUE",
@@ -17,5 +19,6 @@ __all__ = [
     "Relation",
     "adder",
     "comparator",
+    "fit",
     "multiplier",
 ]

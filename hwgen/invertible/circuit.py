@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..errors import InvalidInput
-from .fanout import split
+from .assembly import assemble
 from .gates import CATALOGUE, Gate
 from .hamiltonian import Hamiltonian
 from .relations import Relation, propagate
 from .terms import Net, Term, place
+from .truth_table import fit
 
 __all__ = ["Circuit", "Net"]
 
@@ -210,6 +211,79 @@ class Circuit:
         self._instance(CATALOGUE["full_adder"], [a, b, c, total, carry])
         return total, carry
 
+    def mux(self, a: Net, b: Net, select: Net, name: str | None = None) -> Net:
+        """``b`` where ``select`` is 1, else ``a``: one gate, with a node less than of ANDs and an OR."""
+        if select.constant is not None:
+            return b if select.constant else a
+        if a == b:
+            return a
+        if a.constant is not None or a.node == select.node:
+            # select ? b : select is select ? b : 0, select ? b : ~select is select ? b : 1.
+            one = a.constant == 1 or a == ~select
+            return self.or_(~select, b, name) if one else self.and_(select, b, name)
+        if b.constant is not None or b.node == select.node:
+            one = b.constant == 1 or b == select
+            return self.or_(select, a, name) if one else self.and_(~select, a, name)
+        if a.node == b.node:
+            return self.xor(a, select, name)
+        return self._gate("mux", [a, b, select], name)
+
+    # ---- truth tables
+
+    def relation(
+        self,
+        nets: Sequence[Net],
+        table: int | Callable[..., object] | Iterable[Sequence[int] | str],
+        name: str | None = None,
+        *,
+        bound: int = 4,
+        max_auxiliary: int = 2,
+    ) -> None:
+        """Allows the rows of ``table`` only; further arguments are those of `fit`."""
+        pins = None if callable(table) else [f"p{k}" for k in range(len(nets))]
+        kind = name or "relation"
+        gate = fit(table, pins, name=kind, bound=bound, max_auxiliary=max_auxiliary)
+        if len(gate.pins) != len(nets) + len(gate.aux):
+            raise InvalidInput(
+                f"relation {kind!r} is between {len(gate.pins) - len(gate.aux)} bits, found "
+                f"{len(nets)} nets"
+            )
+        extra = [self._node(name and f"{name}.{pin}", kind) for pin in gate.aux]
+        self._instance(gate, [*nets, *extra])
+
+    def lookup(
+        self,
+        inputs: Sequence[Net],
+        table: int | Callable[..., object],
+        name: str | None = None,
+        *,
+        bound: int = 4,
+        max_auxiliary: int = 2,
+    ) -> Net:
+        """A new net that is a function of ``inputs``, by the same integer program.
+
+        Parameters
+        ----------
+        table
+            An integer whose bit k is the value where the inputs' bits are k (first input lowest), or
+            a function of the inputs' bits.
+        """
+        values = range(1 << len(inputs))
+        if callable(table):
+            ones = [bool(table(*(k >> i & 1 for i in range(len(inputs))))) for k in values]
+        elif 0 <= table < 1 << len(values):
+            ones = [bool(table >> k & 1) for k in values]
+        else:
+            raise InvalidInput(
+                f"the table of {len(inputs)} inputs must lie in 0..2^{len(values)} - 1, found {table}"
+            )
+        rows = sum(1 << (k | one << len(inputs)) for k, one in zip(values, ones, strict=True))
+        y = self._node(name, "lookup")
+        self.relation(
+            [*inputs, y], rows, self._names[y.node], bound=bound, max_auxiliary=max_auxiliary
+        )
+        return y
+
     # ---- what it is as a whole
 
     def evaluate(self, values: Mapping[str, int]) -> dict[str, int]:
@@ -260,59 +334,4 @@ class Circuit:
         max_degree
             Nodes with more neighbours are split: gates beyond that attach to copies of the node.
         """
-        names = list(self._names)
-        terms = list(self._terms)
-        words, flipped = self._resolve(names, terms)
-        if max_degree is not None:
-            names, terms = split(names, terms, max_degree)
-        h = [0] * len(names)
-        for term in terms:
-            for node, weight in zip(term.nodes, term.h, strict=True):
-                h[node] += weight
-        whole = Hamiltonian.of(
-            names,
-            h,
-            [(t.nodes[i], t.nodes[j], weight) for t in terms for i, j, weight in t.couplings],
-            relations=[
-                Relation(t.nodes, t.table, t.name)
-                for t in terms
-                if t.table != (1 << (1 << len(t.nodes))) - 1
-            ],
-            ground=sum(term.ground for term in terms),
-            words=words,
-        )
-        return whole.negated(flipped) if flipped else whole
-
-    def _resolve(
-        self, names: list[str], terms: list[Term]
-    ) -> tuple[dict[str, tuple[int, ...]], set[int]]:
-        """The nodes of every word, and the nodes whose meaning is to be the opposite for that.
-
-        A bit that is constant, or the complement of a node that a word has as it is, becomes a node.
-        """
-        taken = set(names)
-        straight = {n.node for nets in self._words.values() for n in nets if not n.inverted}
-        flipped: set[int] = set()
-        made: dict[Net, int] = {}
-        words = {}
-        for word, nets in self._words.items():
-            indices = []
-            for k, net in enumerate(nets):
-                if net.node is not None and not net.inverted:
-                    indices.append(net.node)
-                    continue
-                if net.node is not None and net.node not in straight:
-                    flipped.add(net.node)
-                    indices.append(net.node)
-                    continue
-                if net not in made:
-                    label = word if len(nets) == 1 else f"{word}[{k}]"
-                    while label in taken:
-                        label += "'"
-                    taken.add(label)
-                    made[net] = len(names)
-                    names.append(label)
-                    terms.append(place(CATALOGUE["copy"], [net, Net(made[net])]))
-                indices.append(made[net])
-            words[word] = tuple(indices)
-        return words, flipped
+        return assemble(self._names, self._terms, self._words, max_degree)

@@ -151,6 +151,14 @@ _GATES = (
         (-1, -1, 2, -1, 2, 2),
         lambda a, b, c, y: y == (a + b + c >= 2),
     ),
+    _gate(
+        "mux",
+        "a b select y x",
+        (1, -1, -2, 2, -4),
+        (0, 1, 0, 2, -1, 2, -2, 2, -4, 4),
+        lambda a, b, s, y, x: y == (b if s else a) and x == (a & (not s)),
+        aux="x",
+    ),
 )
 
 CATALOGUE: dict[str, Gate] = {gate.name: gate for gate in _GATES}

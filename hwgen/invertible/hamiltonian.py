@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,10 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import InvalidInput, Unsupported
+from .clamping import Clamped, clamp
 from .enumeration import lowest
 from .relations import Relation, propagate, satisfiable
 
-__all__ = ["Clamped", "Hamiltonian"]
+__all__ = ["Hamiltonian"]
 
 # Weighted spins held at once while a batch is evaluated.
 BATCH = 1 << 24
@@ -190,12 +192,12 @@ class Hamiltonian:
                 f"spins must be -1 or +1, one a node ({len(self)}) along the last axis, found shape "
                 f"{spins.shape}"
             )
-        return spins
+        return spins if np.issubdtype(spins.dtype, np.integer) else spins.astype(np.int64)
 
     def energy(self, spins: np.ndarray) -> np.ndarray:
         """The energy of states: spins (..., nodes) to int64 (...)."""
         spins = self._spins(spins)
-        flat = spins.reshape(-1, len(self))
+        flat = spins.reshape(math.prod(spins.shape[:-1]), len(self))
         out = np.empty(len(flat), dtype=np.int64)
         step = max(1, BATCH // (len(self) + 2 * len(self.edges) + 1))
         i, j = self.edges.T
@@ -207,7 +209,7 @@ class Hamiltonian:
     def fields(self, spins: np.ndarray) -> np.ndarray:
         """``h_i + sum_j J_ij m_j`` of every node: spins (..., nodes) to int64 (..., nodes)."""
         spins = self._spins(spins)
-        flat = spins.reshape(-1, len(self))
+        flat = spins.reshape(math.prod(spins.shape[:-1]), len(self))
         out = np.repeat(self.h[None], len(flat), axis=0)
         start, neighbour, weight = self.adjacency
         coupled = np.flatnonzero(self.degrees)
@@ -333,63 +335,4 @@ class Hamiltonian:
                     f"a fixed node must be one of 0..{len(self) - 1} and 0 or 1, found {node}: {bit}"
                 )
         known = propagate(self.relations, bits, self.names)
-        return _clamp(self, known if implied else dict(bits))
-
-
-@dataclass(frozen=True, eq=False)
-class Clamped:
-    """What is left of a problem whose nodes are fixed in part.
-
-    Attributes
-    ----------
-    hamiltonian
-        Over the free nodes, without words. Its ground is that of the whole less what the fixed nodes
-        contribute, so that a state is valid exactly when its energy is the ground.
-    free
-        Their indices in the whole: int64 (free,).
-    fixed
-        The spins of the whole, 0 where free: int64 (nodes,).
-    """
-
-    hamiltonian: Hamiltonian
-    free: np.ndarray
-    fixed: np.ndarray
-
-    def restore(self, spins: np.ndarray) -> np.ndarray:
-        """Spins of the whole: (..., free) to int64 (..., nodes)."""
-        spins = np.asarray(spins)
-        whole = np.empty((*spins.shape[:-1], len(self.fixed)), dtype=np.int64)
-        whole[:] = self.fixed
-        whole[..., self.free] = spins
-        return whole
-
-
-def _clamp(whole: Hamiltonian, bits: Mapping[int, int]) -> Clamped:
-    fixed = np.zeros(len(whole), dtype=np.int64)
-    for node, bit in bits.items():
-        fixed[node] = 2 * bit - 1
-    free = np.flatnonzero(fixed == 0)
-    place = np.cumsum(fixed == 0) - 1
-    i, j = whole.edges.T
-    within = (fixed[i] == 0) & (fixed[j] == 0)
-    # Edges with one end fixed pull on the other: a fixed end is +-1, a free one 0.
-    pull = whole.h.copy()
-    np.add.at(pull, i, whole.weights * fixed[j])
-    np.add.at(pull, j, whole.weights * fixed[i])
-    constant = -int(whole.h @ fixed) - int(whole.weights @ (fixed[i] * fixed[j]))
-    relations = []
-    for relation in whole.relations:
-        nodes, table = relation.restricted(bits)
-        if nodes and table != (1 << (1 << len(nodes))) - 1:
-            relations.append(Relation(tuple(int(place[n]) for n in nodes), table, relation.name))
-    left = Hamiltonian(
-        tuple(whole.names[node] for node in free),
-        pull[free],
-        place[whole.edges[within]],
-        whole.weights[within],
-        tuple(relations),
-        None if whole.ground is None else whole.ground - constant,
-    )
-    free.setflags(write=False)
-    fixed.setflags(write=False)
-    return Clamped(left, free, fixed)
+        return clamp(self, known if implied else dict(bits))

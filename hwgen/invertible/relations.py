@@ -49,7 +49,8 @@ class Relation:
 
     def negated(self, nodes: Iterable[int]) -> Relation:
         """The same relation where ``nodes`` have the opposite meaning."""
-        flip = sum(1 << k for k, node in enumerate(self.nodes) if node in set(nodes))
+        nodes = set(nodes)
+        flip = sum(1 << k for k, node in enumerate(self.nodes) if node in nodes)
         table = sum((self.table >> k & 1) << (k ^ flip) for k in range(1 << len(self.nodes)))
         return Relation(self.nodes, table, self.name)
 

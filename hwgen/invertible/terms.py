@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from ..errors import InvalidInput
 from .gates import Gate
+from .relations import Relation
 
 __all__ = ["Net", "Term", "place"]
 
@@ -59,6 +60,18 @@ class Term:
         """The same term on other nodes; those that ``nodes`` does not name stay."""
         moved = tuple(nodes.get(node, node) for node in self.nodes)
         return Term(self.name, moved, self.h, self.couplings, self.table, self.ground)
+
+    def negated(self, nodes: Set[int]) -> Term:
+        """The same term where ``nodes`` have the opposite meaning."""
+        sign = [-1 if node in nodes else 1 for node in self.nodes]
+        return Term(
+            self.name,
+            self.nodes,
+            tuple(weight * s for weight, s in zip(self.h, sign, strict=True)),
+            tuple((i, j, weight * sign[i] * sign[j]) for i, j, weight in self.couplings),
+            Relation(self.nodes, self.table).negated(nodes).table,
+            self.ground,
+        )
 
 
 def place(gate: Gate, nets: Sequence[Net]) -> Term:

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..files import write_whole
+from ..yosys import yosys_version
 from .design import Design
 from .device import Device
 from .lib.area import Area
 from .network import Network
-from .yosys import Count, count_cells, yosys_version
+from .yosys import Count, count_cells
 
 __all__ = ["LayerArea", "Synthesis", "synthesize"]
 

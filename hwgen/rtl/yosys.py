@@ -1,43 +1,20 @@
-"""Yosys counts the cells of Verilog, in a process of its own: it ends the process on an error."""
+"""Yosys counts the cells of Verilog."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 
-from ..errors import HwgenError, MissingTool
+from ..errors import HwgenError
+from ..yosys import run_yosys, said_last
 from .device import Device
 from .lib.area import Area
 
-__all__ = ["Count", "count_cells", "yosys_version"]
+__all__ = ["Count", "count_cells"]
 
-# Sources that nothing uses are read too, hence -defer. Latches are counted before they are mapped:
-# some devices have no cell for them.
-_SCRIPT = """
-import json, os, sys
-from pyosys import libyosys as ys
-design = ys.Design()
-sources, commands = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-home = os.getcwd()
-for source in sources:
-    folder, name = os.path.split(source)
-    os.chdir(folder)  # a name without a path needs no quotes
-    ys.run_pass(f"read_verilog -defer {name}", design)
-os.chdir(home)
-for command in commands:
-    ys.run_pass(command, design)
-    ys.run_pass("tee -q -o {}.json stat -json".format(command.split()[0]), design)
-"""
 _LATCHES = ("$dlatch", "$adlatch", "$dlatchsr")
 
 
@@ -110,58 +87,27 @@ def count_cells(device: Device, top: str, sources: Sequence[Path], *, flat: bool
     HwgenError
         Yosys refused the Verilog.
     """
-    if importlib.util.find_spec("pyosys") is None:
-        raise MissingTool("synthesis needs Yosys: pip install pyosys")
-    steps = device.flat_commands if flat else device.commands
-    commands = (f"hierarchy -check -top {top}", "proc", *steps)
+    synthesis = device.flat_commands if flat else device.commands
+    commands = (f"hierarchy -check -top {top}", "proc", *synthesis)
+    paths = [Path(source).resolve() for source in sources]
+    # Sources that nothing uses are read too, hence -defer.
+    reads = tuple(f"read_verilog -defer {path.name}" for path in paths)
     with tempfile.TemporaryDirectory(prefix="hwgen-yosys-") as name:
         scratch = Path(name)
-        paths = json.dumps([str(Path(source).resolve()) for source in sources])
-        arguments = [sys.executable, "-c", _SCRIPT, paths, json.dumps(commands)]
-        log, last = scratch / "log", scratch / f"{commands[-1].split()[0]}.json"
-        returncode = _run(arguments, log)
-        if returncode or not last.exists():
-            raise HwgenError(f"Yosys could not synthesize {top}:\n{_tail(log)}")
+        steps = [(path.parent, read) for path, read in zip(paths, reads, strict=True)]
+        for command in commands:
+            report = f"tee -q -o {command.split()[0]}.json stat -json"
+            steps += [(scratch, command), (scratch, report)]
+        done, log = run_yosys(steps, scratch, "synthesis")
+        last = scratch / f"{commands[-1].split()[0]}.json"
+        if not done or not last.exists():
+            raise HwgenError(f"Yosys could not synthesize {top}:\n{said_last(log)}")
         after_proc, modules = (_stat(scratch / "proc.json"), _stat(last))
+    # Latches are counted before they are mapped: some devices have no cell for them.
     latches = sum(cells.get(kind, 0) for cells in after_proc.values() for kind in _LATCHES)
-    shown = (*(f"read_verilog -defer {Path(source).name}" for source in sources), *commands)
-    return Count(device, top, shown, modules, latches)
-
-
-def _run(arguments: list[str], log: Path) -> int:
-    """Run a process in the folder of its log; interrupted, it ends with all that it started."""
-    environment = dict(os.environ, TMPDIR=str(log.parent))
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            arguments,
-            cwd=log.parent,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            return process.wait()
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+    return Count(device, top, (*reads, *commands), modules, latches)
 
 
 def _stat(path: Path) -> dict[str, dict[str, int]]:
     modules = json.loads(path.read_text(encoding="utf-8"))["modules"]
     return {name.lstrip("\\"): stat["num_cells_by_type"] for name, stat in modules.items()}
-
-
-def _tail(log: Path, lines: int = 3) -> str:
-    """What Yosys said last, its error among it."""
-    said = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    kept = [line for line in said if line.strip()]
-    return "\n".join(f"  {line[:200]}" for line in kept[-lines:]) or "  no message"
-
-
-@cache
-def yosys_version() -> str:
-    """``Yosys 0.70``, as the Python package says."""
-    return f"Yosys {metadata.version('pyosys')}"

@@ -25,8 +25,17 @@ PUBLISHED = {
     "half_adder": XOR,
     "full_adder": XOR,
     "half_adder_2": (-7, 2, None),
+    "mux": (-8, 4, None),
 }
-INPUTS = {"half_adder": 2, "half_adder_2": 2, "full_adder": 3, "majority": 3, "copy": 1, "not": 1}
+INPUTS = {
+    "half_adder": 2,
+    "half_adder_2": 2,
+    "full_adder": 3,
+    "majority": 3,
+    "mux": 3,
+    "copy": 1,
+    "not": 1,
+}
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

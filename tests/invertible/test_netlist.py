@@ -1,0 +1,447 @@
+"""Netlists: what a circuit tells is what the text says, in every direction; what is refused, and how."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from hwgen.errors import HwgenError, InvalidInput, MissingTool, Unsupported
+from hwgen.invertible.arithmetic import multiplier
+from hwgen.invertible.netlist import read_blif, read_verilog
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A file with the text, at a path with a space."""
+
+    def write(text: str, name: str = "design.v"):
+        path = tmp_path / "with space" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def number(hamiltonian, state, word: str) -> int:
+    """The value of a word in a state of spins."""
+    return sum(int(state[node] > 0) << k for k, node in enumerate(hamiltonian.words[word]))
+
+
+def rows(circuit, words) -> set[tuple[int, ...]]:
+    """The values of words in all ground states, which are as many as the valid states."""
+    hamiltonian = circuit.hamiltonian()
+    energy, states = hamiltonian.ground_states()
+    assert energy == hamiltonian.ground
+    assert hamiltonian.is_valid(states).all()
+    found = [tuple(number(hamiltonian, state, word) for word in words) for state in states]
+    assert len(set(found)) == len(found)
+    return set(found)
+
+
+def check_both_ways(circuit, inputs: list[str], outputs: list[str], truth) -> None:
+    """Circuit.evaluate and the ground states against ``truth(bits) -> bits``."""
+    expected = set()
+    for value in range(1 << len(inputs)):
+        bits = [value >> k & 1 for k in range(len(inputs))]
+        out = truth(bits)
+        told = circuit.evaluate(dict(zip(inputs, bits, strict=True)))
+        assert [told[name] for name in outputs] == out
+        expected.add((*bits, *out))
+    assert rows(circuit, inputs + outputs) == expected
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_gates_in_verilog(seed, written):
+    draw = random.Random(seed)
+    nets, lines, steps = ["a", "b", "c", "d"], [], []
+    forms = {
+        "{0} & {1}": lambda p, q, r: p & q,
+        "{0} | ~{1}": lambda p, q, r: p | 1 - q,
+        "~({0} ^ {1})": lambda p, q, r: 1 - (p ^ q),
+        "{0} ? {1} : {2}": lambda p, q, r: q if p else r,
+        "{0} ^ {1} ^ {2}": lambda p, q, r: p ^ q ^ r,
+    }
+    for k in range(6):
+        form = draw.choice(list(forms))
+        used = [draw.choice(nets) for _ in range(3)]
+        lines.append(f"  wire n{k};\n  assign n{k} = {form.format(*used)};")
+        steps.append((forms[form], used))
+        nets.append(f"n{k}")
+    text = "module m (input a, b, c, d, output y, z);\n" + "\n".join(lines)
+    circuit = read_verilog(written(text + "\n  assign y = n4, z = n5;\nendmodule\n"))
+
+    def truth(bits):
+        known = dict(zip("abcd", bits, strict=True))
+        for k, (form, used) in enumerate(steps):
+            known[f"n{k}"] = form(*(known[net] for net in used))
+        return [known["n4"], known["n5"]]
+
+    check_both_ways(circuit, list("abcd"), ["y", "z"], truth)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_tables_in_blif(seed, written):
+    draw = random.Random(seed)
+    nets, lines, tables = (
+        ["a", "b", "c", "d"],
+        [".model m", ".inputs a b \\", "c d", ".outputs y z"],
+        [],
+    )
+    for name in ("p", "q", "y", "z"):
+        used = draw.sample(nets, draw.randrange(1, 4))
+        cubes = ["".join(draw.choice("01-") for _ in used) for _ in range(draw.randrange(1, 4))]
+        value = draw.randrange(2)
+        lines += [f".names {' '.join(used)} {name}  # a table", *(f"{c} {value}" for c in cubes)]
+        tables.append((name, used, cubes, value))
+        nets.append(name)
+    circuit = read_blif(written("\n".join([*lines, ".end"]), "design.blif"))
+
+    def truth(bits):
+        known = dict(zip("abcd", bits, strict=True))
+        for name, used, cubes, value in tables:
+            hit = any(
+                all(c in ("-", str(known[net])) for c, net in zip(cube, used, strict=True))
+                for cube in cubes
+            )
+            known[name] = value if hit else 1 - value
+        return [known["y"], known["z"]]
+
+    check_both_ways(circuit, list("abcd"), ["y", "z"], truth)
+
+
+def test_adder_and_comparator(written):
+    circuit = read_verilog(
+        written(
+            """
+            module top (input [7:0] a, b, output [8:0] sum, output less, equal);
+              assign sum = a + b;
+              assign less = a < b, equal = a == b;
+            endmodule
+            """
+        )
+    )
+    draw = random.Random(0)
+    for _ in range(200):
+        a = draw.randrange(256)
+        b = draw.choice([a, draw.randrange(256)])
+        told = circuit.evaluate({"a": a, "b": b})
+        assert (told["sum"], told["less"], told["equal"]) == (a + b, a < b, a == b)
+    hamiltonian = circuit.hamiltonian()
+    kinds = [relation.name for relation in hamiltonian.relations]
+    # A carry for each bit but the first, of the sum and of the comparison, which needs no sum.
+    assert (kinds.count("full_adder"), kinds.count("half_adder")) == (7, 1)
+    assert kinds.count("majority") == 7
+    assert len(hamiltonian) <= 66
+
+
+ARITHMETIC = """
+module top (
+  input [3:0] a, b, input signed [2:0] p, q, input s,
+  output [5:0] y, output less, output [3:0] quotient, rest, output signed [5:0] product,
+  output [7:0] scaled, output [3:0] chosen, output [2:0] ones, output [2:0] table_, output bit_
+);
+  assign y = s ? a + b + 6'd3 : a - b;
+  assign less = p < q;
+  assign quotient = a / b, rest = a % b;
+  assign product = p * q;
+  assign scaled = 8'd13 * a;
+  reg [3:0] chosen_;
+  always @*
+    case (b[1:0])
+      0: chosen_ = a << b[3:2];
+      1: chosen_ = ~a;
+      2: chosen_ = a & b;
+      default: chosen_ = 4'd0;
+    endcase
+  assign chosen = chosen_;
+  function [2:0] count(input [3:0] v);
+    integer k;
+    begin
+      count = 0;
+      for (k = 0; k < 4; k = k + 1) count = count + v[k];
+    end
+  endfunction
+  assign ones = count(a);
+  reg [2:0] rom [0:15];
+  integer j;
+  initial for (j = 0; j < 16; j = j + 1) rom[j] = 3 * j + 1;
+  assign table_ = rom[a];
+  assign bit_ = a[b[1:0]];
+endmodule
+"""
+
+
+def test_words_of_verilog(written):
+    circuit = read_verilog(written(ARITHMETIC))
+    draw = random.Random(1)
+    for _ in range(100):
+        a, b, s = draw.randrange(16), draw.randrange(1, 16), draw.randrange(2)
+        p, q = draw.randrange(-4, 4), draw.randrange(-4, 4)
+        told = circuit.evaluate({"a": a, "b": b, "p": p & 7, "q": q & 7, "s": s})
+        assert told["y"] == (a + b + 3 if s else a - b) % 64
+        assert told["less"] == (p < q)
+        assert (told["quotient"], told["rest"]) == divmod(a, b)
+        assert told["product"] == p * q % 64
+        assert told["scaled"] == 13 * a
+        assert told["chosen"] == [a << (b >> 2) & 15, 15 - a, a & b, 0][b & 3]
+        assert told["ones"] == bin(a).count("1")
+        assert told["table_"] == (3 * a + 1) % 8
+        assert told["bit_"] == a >> (b & 3) & 1
+
+
+BY_GATES = """
+module top (input [2:0] a, b, output [5:0] y);
+  wire [2:0] p0 = a & {3{b[0]}}, p1 = a & {3{b[1]}}, p2 = a & {3{b[2]}};
+  wire [3:0] u, v;
+  wire [3:0] c, d;
+  assign c[0] = 0, d[0] = 0;
+  wire [2:0] upper = {1'b0, p0[2:1]};
+  genvar i;
+  generate for (i = 0; i < 3; i = i + 1) begin
+    assign u[i] = upper[i] ^ p1[i] ^ c[i];
+    assign c[i+1] = (upper[i] & p1[i]) | (c[i] & (upper[i] ^ p1[i]));
+    assign v[i] = u[i+1] ^ p2[i] ^ d[i];
+    assign d[i+1] = (u[i+1] & p2[i]) | (u[i+1] & d[i]) | (p2[i] & d[i]);
+  end endgenerate
+  assign u[3] = c[3], v[3] = d[3];
+  assign y = {v, u[0], p0[0]};
+endmodule
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["module top (input [2:0] a, b, output [5:0] y); assign y = a * b; endmodule", BY_GATES],
+    ids=["words", "gates"],
+)
+def test_products_take_no_more_than_a_generated_multiplier(text, written):
+    circuit = read_verilog(written(text))
+    hamiltonian, best = circuit.hamiltonian(), multiplier(3, 3).hamiltonian()
+    assert (len(hamiltonian), len(hamiltonian.edges)) == (len(best), len(best.edges)) == (27, 75)
+    assert hamiltonian.ground == best.ground
+    for a in range(8):
+        for b in range(8):
+            assert circuit.evaluate({"a": a, "b": b})["y"] == a * b
+
+
+def test_ports_become_words(written):
+    circuit = read_verilog(
+        written(
+            """
+            module m (input [0:2] up, input \\x[0] , unused, output [5:3] y, output \\b.q , one, inverse, same);
+              assign y = up, \\b.q = ~\\x[0] , one = 1'b1, inverse = ~up[2], same = up[2];
+            endmodule
+            """
+        )
+    )
+    told = circuit.evaluate({"up": 0b110, "x[0]": 1, "unused": 0})
+    del told["unused"]
+    assert told == {"up": 6, "x[0]": 1, "y": 6, "b.q": 0, "one": 1, "inverse": 1, "same": 0}
+    names = ["up", "x[0]", "unused", "y", "b.q", "one", "inverse", "same"]
+    assert len(rows(circuit, names)) == 2**5
+
+
+def test_bits_of_blif_become_words(written):
+    text = ".model m\n.inputs a[1] a[0] b[3] b[5]\n.outputs y[2] y[1]\n"
+    text += ".names a[1] y[1]\n1 1\n.names a[0] y[2]\n0 1\n.end\n"
+    circuit = read_blif(written(text, "bits.blif"))
+    assert circuit.evaluate({"a[1]": 1, "a[0]": 1, "b[3]": 0, "b[5]": 0})["y"] == 0b01
+    circuit = read_blif(written(text.replace("b[5]", "b[4]"), "bits.blif"))
+    assert circuit.inputs == ("a", "b")
+    assert circuit.evaluate({"a": 0b10, "b": 0})["y"] == 0b11
+
+
+def test_several_files_and_a_chosen_top(written):
+    leaf = written(
+        "module leaf #(parameter W = 2) (input [W-1:0] a, output y); assign y = ^a; endmodule",
+        "leaf.sv",
+    )
+    written("`define INVERT ~", "defines.vh")
+    top = written(
+        '`include "defines.vh"\nmodule top (input [3:0] a, output y); wire t;\n'
+        "leaf #(4) one (.a(a), .y(t)); assign y = `INVERT t; endmodule\n"
+        "module other (input a, output z); assign z = a; endmodule\n"
+    )
+    with pytest.raises(InvalidInput, match=r"one top module, found other, top; name one as top"):
+        read_verilog([leaf, top])
+    with pytest.raises(InvalidInput, match=r"has no module 'tip'; it has other, top, leaf"):
+        read_verilog([leaf, top], top="tip")
+    circuit = read_verilog([leaf, top], top="top")
+    assert circuit.name == "top"
+    for a in range(16):
+        assert circuit.evaluate({"a": a})["y"] == 1 - bin(a).count("1") % 2
+    assert set(read_verilog([leaf, top], top="leaf").words) == {"a", "y"}
+
+
+def test_the_same_text_gives_the_same_circuit(written):
+    path = written(ARITHMETIC)
+    one, two = (read_verilog(path).hamiltonian() for _ in range(2))
+    assert (one.names, one.words) == (two.names, two.words)
+    assert np.array_equal(one.h, two.h)
+    assert np.array_equal(one.edges, two.edges) and np.array_equal(one.weights, two.weights)
+
+
+BLACK_BOX = "(* blackbox *) module foo (input a, output y); endmodule\n"
+REFUSED = {
+    "register": (
+        "module m (input c, d, output reg [2:0] q);\nalways @(posedge c)\nq <= {q[1:0], d};\nendmodule",
+        Unsupported,
+        r"design\.v:2: a register of 3 bits found; circuits with state cannot be solved: take the next",
+    ),
+    "latch": (
+        "module m (input e, d, output reg q);\nalways @*\nif (e) q = d;\nendmodule",
+        Unsupported,
+        r"design\.v:2: a latch of 1 bit found",
+    ),
+    "memory": (
+        "module m (input c, input [1:0] a, d, output [1:0] q);\nreg [1:0] store [0:3];\n"
+        "always @(posedge c) store[a] <= d;\nassign q = store[a];\nendmodule",
+        Unsupported,
+        r"design\.v:2: memory 'store' found",
+    ),
+    "loop": (
+        "module m (input a, output y);\nwire p, q;\nassign p = a & q;\nassign q = p | ~a;\nassign y = q;\nendmodule",
+        InvalidInput,
+        r"design\.v:2: a combinational loop through '[pq]'(, '[pqy]')*; cut it",
+    ),
+    "inout": (
+        "module m (inout a, input b, output y);\nassign y = a & b;\nendmodule",
+        Unsupported,
+        r"design\.v:1: port 'a' must be an input or an output, found an inout port",
+    ),
+    "unknown module": (
+        "module m (input a, output y); foo u (.a(a), .y(y)); endmodule",
+        InvalidInput,
+        r"design\.v: Yosys says: Module `foo' .* is not part of the design",
+    ),
+    "black box": (
+        BLACK_BOX + "module m (input a, output y);\nfoo u (.a(a), .y(y)); endmodule",
+        Unsupported,
+        r"design\.v:3: module 'foo' \(instance 'u'\) has no contents",
+    ),
+    "x": (
+        "module m (input a, e, output y);\nassign y = e ? a : 1'bx; endmodule",
+        InvalidInput,
+        r"design\.v:2: bits must be 0 or 1, found x",
+    ),
+    "z": (
+        "module m (input a, e, output y);\nassign y = e ? a : 1'bz; endmodule",
+        InvalidInput,
+        r"design\.v:2: bits must be 0 or 1, found z",
+    ),
+    "no driver": (
+        "module m (input a, output [1:0] y);\nassign y[0] = a; endmodule",
+        InvalidInput,
+        r"design\.v:1: net 'y\[1\]' has no driver",
+    ),
+    "two drivers": (
+        "module m (input a, b, output y);\nwire p;\nassign p = a;\nassign p = b;\nassign y = ~p; endmodule",
+        InvalidInput,
+        r"design\.v:2: port 'a' and port 'b' drive one net, which is 'p' too",
+    ),
+    "syntax": (
+        "module m (input a, output y);\nassign y = ~a\nendmodule",
+        InvalidInput,
+        r"design\.v:3: Yosys says: syntax error, unexpected TOK_ENDMODULE",
+    ),
+    "no module": (
+        "// nothing\n",
+        InvalidInput,
+        r"design\.v: must have a module with contents, found none",
+    ),
+    "no output": (
+        "module m (input a);\nwire y = ~a; endmodule",
+        InvalidInput,
+        r"design\.v:1: the top module must have an output, found none",
+    ),
+    "assertion": (
+        "module m (input a, output y);\nassign y = ~a; always @* $display(a); endmodule",
+        Unsupported,
+        r"design\.v:2: a cell \$print found, which is no gate",
+    ),
+    "binary": ("module\0", InvalidInput, r"design\.v: must be text, found a binary file"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_refused_verilog(kind, written):
+    text, error, message = REFUSED[kind]
+    with pytest.raises(HwgenError, match=message) as caught:
+        read_verilog(written(text))
+    assert type(caught.value) is error
+
+
+HEAD = ".model m\n.inputs a b\n.outputs y\n"
+REFUSED_BLIF = {
+    "latch": (HEAD + ".latch a y 0\n", Unsupported, r":4: \.latch found; circuits with state"),
+    "subcircuit": (
+        HEAD + ".subckt and a=a b=b y=y\n",
+        Unsupported,
+        r":4: \.subckt found; .* flatten",
+    ),
+    "gate": (HEAD + ".gate and2 a=a b=b y=y\n", Unsupported, r":4: \.gate found; tables"),
+    "two models": (HEAD + ".names a y\n1 1\n.model n\n", Unsupported, r":6: must be one \.model"),
+    "no model": (".inputs a\n", InvalidInput, r":1: must be \.model first, found '\.inputs'"),
+    "empty": ("# nothing\n", InvalidInput, r"must have a line \.model"),
+    "short row": (
+        HEAD + ".names a b y\n1 1\n",
+        InvalidInput,
+        r":5: a row must have 2 of 0, 1 and -",
+    ),
+    "strange row": (HEAD + ".names a b y\n1x 1\n", InvalidInput, r":5: a row must have .* '1x 1'"),
+    "strange output": (
+        HEAD + ".names a b y\n11 -\n",
+        InvalidInput,
+        r":5: an output must be 0 or 1",
+    ),
+    "both outputs": (
+        HEAD + ".names a b y\n11 1\n00 0\n",
+        InvalidInput,
+        r":6: all rows of 'y' must end in 1",
+    ),
+    "stray row": (HEAD + "11 1\n", InvalidInput, r":4: a row must stand under \.names"),
+    "unknown word": (
+        HEAD + ".area 5\n",
+        InvalidInput,
+        r":4: must be \.inputs, \.outputs, \.names or",
+    ),
+    "two drivers": (
+        HEAD + ".names a y\n1 1\n.names b y\n1 1\n",
+        InvalidInput,
+        r":6: net 'y' must have one",
+    ),
+    "no driver": (HEAD + ".names a \\\nq y\n11 1\n", InvalidInput, r":4: net 'q' has no driver"),
+    "loop": (
+        HEAD + ".names a q y\n11 1\n.names b y q\n10 1\n",
+        InvalidInput,
+        r":[46]: a combinational loop",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED_BLIF)
+def test_refused_blif(kind, written):
+    text, error, message = REFUSED_BLIF[kind]
+    with pytest.raises(
+        HwgenError, match=r"design\.blif" + (message if message[0] == ":" else ".*" + message)
+    ) as caught:
+        read_blif(written(text, "design.blif"))
+    assert type(caught.value) is error
+
+
+def test_files_that_cannot_be_read(written, tmp_path, monkeypatch):
+    with pytest.raises(InvalidInput, match=r"none\.v: cannot be read: No such file"):
+        read_verilog(tmp_path / "none.v")
+    with pytest.raises(InvalidInput, match=r"cannot be read: Is a directory"):
+        read_blif(tmp_path)
+    with pytest.raises(InvalidInput, match="rename it"):
+        read_verilog(written("module m (input a, output y); assign y = a; endmodule", "a*.v"))
+    with pytest.raises(InvalidInput, match="one file or more"):
+        read_verilog([])
+    path = written(BLACK_BOX)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingTool, match="reading a netlist needs Yosys: pip install pyosys"):
+        read_verilog(path)
