@@ -32,6 +32,7 @@ def cli() -> None:
       hwgen run build/m --on iss
       hwgen synth build/m --device ice40
       hwgen inspect model.pt
+      hwgen solve factor 143                      invertible logic: a multiplier run backwards
       hwgen doctor                                which tools are here
     """
 
@@ -360,6 +361,78 @@ def doctor() -> None:
     from .report.doctor import run_doctor
 
     run_doctor()
+
+
+@cli.command()
+@click.argument("problem", nargs=-1, required=True, metavar="PROBLEM")
+@click.option("--set", "given", multiple=True, metavar="WORD=N", help="Fix a word. Repeatable.")
+@click.option(
+    "--bits", metavar="NxM", help="Bits of both factors [default: half of NUMBER's each]."
+)
+@click.option("--top", help="Module of a Verilog file.")
+@click.option(
+    "--engine",
+    type=click.Choice(["accumulator", "gibbs"]),
+    help="[default: accumulator for circuits, gibbs for graphs]",
+)
+@click.option(
+    "--noise", metavar="N[,N…]", help="Accumulator: noise of equally long segments of a run."
+)
+@click.option("--limit", metavar="N[,N…]", help="Accumulator: half the states of a counter.")
+@click.option("--scale", type=click.IntRange(min=1), help="Accumulator: factor of h and J.")
+@click.option(
+    "--strength",
+    metavar="B|FROM:TO",
+    help="Gibbs: inverse temperature, or a geometric ramp (with --swap-every a ladder of replicas).",
+)
+@click.option("--replicas", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option(
+    "--swap-every",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Exchange neighbouring replicas every so many cycles or sweeps [default: never].",
+)
+@click.option(
+    "--cycles", type=click.IntRange(min=1), default=8192, show_default=True, help="Of a run."
+)
+@click.option("--runs", type=click.IntRange(min=1), default=16, show_default=True, help="At most.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--target", type=int, help="Of graphs: the value that is good enough.")
+@click.option("--max-degree", type=click.IntRange(min=3), help="Split nodes with more neighbours.")
+@click.option(
+    "--on",
+    "where",
+    type=click.Choice(["model", "verilator", "c"]),
+    default="model",
+    show_default=True,
+)
+@click.option(
+    "--sample", is_flag=True, help="Run all cycles and show the states that were visited."
+)
+@click.option(
+    "--plot", type=Path, metavar="PNG", help="Draw visited states and energy over cycles."
+)
+@click.option("-o", "--out", type=Path, help="Keep Verilog and C as a build folder.")
+def solve(problem: tuple[str, ...], given: tuple[str, ...], **options) -> None:
+    """Run a circuit backwards, or search a graph for its lowest energy, with a network of spins.
+
+    PROBLEM is 'factor NUMBER'; a netlist (.v, .sv, .blif) or a circuit by name (and, full_adder, adder4,
+    multiplier4x4, comparator4, …), of which --set fixes words in any direction; or a graph: G-set, .qubo,
+    dimod's .json, toroidal100x8. The answer is checked by computing the circuit from its inputs, and
+    random search under the same checker is printed beside it. Not found is no proof.
+
+    \b
+    Examples:
+      hwgen solve factor 143
+      hwgen solve adder4 --set sum=9 --set carry=0 --set a=4         subtracts
+      hwgen solve multiplier4x4 --set y=84 --set a=12                divides
+      hwgen solve netlist.v --set y=1 --on verilator
+      hwgen solve G11.txt --cycles 4000 --on c
+      hwgen solve and --sample --cycles 4096 --plot and.png
+    """
+    from .report.solve import run_from_options
+
+    run_from_options(problem, given, **options)
 
 
 @cli.group()

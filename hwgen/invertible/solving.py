@@ -1,0 +1,251 @@
+"""Runs of a network until a state is valid, on the golden model, in Verilog or in C."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InvalidInput, Mismatch
+from ..ir import Graph
+from ..ops.ising import Ising
+from ..ops.lib.ising_frame import Answer
+from ..ops.lib.xorshift import SEED_BITS
+from .engine import Accumulator, Engine, Gibbs, geometric
+from .hamiltonian import Clamped
+from .lowering import lower
+from .problems import Problem
+
+__all__ = ["PLACES", "Network", "Solution", "default_engine", "prepare", "run_seeds", "solve"]
+
+PLACES = ("model", "verilator", "c")
+BATCH = 64  # runs at once, at most
+Progress = Callable[[int, int], None]
+
+
+def default_engine(problem: Problem) -> Engine:
+    """What was found best: counters for circuits, a slow ramp of the heat bath for plain problems."""
+    if problem.ising is None:
+        return Accumulator(noise=(5,), limit=(4,))
+    return Gibbs(strength=geometric(0.1, 3.0, 64))
+
+
+def run_seeds(seed: int, first: int, count: int) -> np.ndarray:
+    """Seeds of the runs ``first`` on: int64 (count,), of any one ``seed`` unlike those of others."""
+    drawn = [
+        np.random.SeedSequence([seed, k]).generate_state(1)[0] for k in range(first, first + count)
+    ]
+    return np.array(drawn, np.int64) & ((1 << SEED_BITS) - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A problem with its clamps folded in, ready to run.
+
+    Attributes
+    ----------
+    problem
+        What it is of.
+    given
+        Values of words.
+    clamped
+        What is left of its Hamiltonian.
+    decisions
+        Free nodes that decide the others.
+    graph
+        One op; None where the clamps decide everything.
+    """
+
+    problem: Problem
+    given: Mapping[str, int]
+    clamped: Clamped
+    decisions: tuple[int, ...]
+    graph: Graph | None
+
+    @property
+    def op(self) -> Ising:
+        """Of the graph."""
+        return self.graph[self.graph.output].op
+
+
+def prepare(
+    problem: Problem,
+    given: Mapping[str, int] | None = None,
+    engine: Engine | None = None,
+    *,
+    cycles: int = 8192,
+    seed: int = 0,
+    samples: bool = False,
+    settled: bool = False,
+    target: int | None = None,
+) -> Network:
+    """Fold clamps and what follows from them, and lower the rest.
+
+    Parameters
+    ----------
+    given
+        Values of words, beside those of the problem.
+    samples
+        Run all cycles; nothing is looked for.
+    settled
+        A state is valid only when every gate has settled, whatever the inputs decide.
+    target
+        Of a plain problem: the energy that is low enough.
+
+    Raises
+    ------
+    Contradiction
+        No state has the given values.
+    """
+    given = {**problem.given, **(given or {})}
+    whole = problem.hamiltonian
+    clamped = whole.clamped(whole.assignment(given), implied=not samples)
+    place = {int(node): k for k, node in enumerate(clamped.free)}
+    inputs = [node for word in problem.inputs for node in whole.words[word]]
+    decisions = tuple(place[node] for node in inputs if node in place)
+    graph = None
+    if len(clamped.free):
+        graph = lower(
+            clamped.hamiltonian,
+            engine or default_engine(problem),
+            cycles=cycles,
+            decisions=None if samples or settled or problem.ising else decisions,
+            check="none" if samples else _check(clamped, problem),
+            target=target,
+            seed=seed,
+            name=_identifier(problem.name),
+        )
+    return Network(problem, given, clamped, decisions, graph)
+
+
+def _check(clamped: Clamped, problem: Problem) -> str:
+    if problem.ising is not None:
+        return "energy"
+    # Relations that allow everything are gone; what is left over is free to be anything.
+    return "relations" if clamped.hamiltonian.relations else "none"
+
+
+def _identifier(name: str) -> str:
+    kept = "".join(c if c.isalnum() else "_" for c in name)
+    return kept if kept[:1].isalpha() else f"ising_{kept}"
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What runs came to.
+
+    Attributes
+    ----------
+    found
+        Whether a state is valid.
+    spins
+        The answer, of all nodes: int64 (nodes,). The best state, where only energies tell.
+    energy
+        Of the answer, in the whole.
+    cycles, runs
+        Taken in all until then.
+    frame
+        The run that gave it.
+    seconds
+        Of running; compilation is apart.
+    """
+
+    found: bool
+    spins: np.ndarray
+    energy: int
+    cycles: int
+    runs: int
+    frame: np.ndarray | None
+    seconds: float
+
+
+def solve(
+    network: Network,
+    *,
+    where: str = "model",
+    runs: int = 16,
+    seed: int = 0,
+    progress: Progress | None = None,
+    folder: Path | None = None,
+) -> Solution:
+    """Run a network with one seed after the other until a state is valid.
+
+    Parameters
+    ----------
+    where
+        ``model`` (numpy), ``c`` (compiled for this machine), ``verilator`` (the Verilog).
+    runs
+        At most.
+    folder
+        For what is emitted; a temporary one by default.
+
+    Raises
+    ------
+    Mismatch
+        C or Verilog gave another answer than the golden model.
+    """
+    if where not in PLACES:
+        raise InvalidInput(f"a network runs on one of {', '.join(PLACES)}, not {where!r}")
+    whole, clamped = network.problem.hamiltonian, network.clamped
+    if network.graph is None:
+        spins = clamped.restore(np.zeros((0,), np.int64))
+        return Solution(True, spins, int(whole.energy(spins)), 0, 0, None, 0.0)
+    op = network.op
+    with tempfile.TemporaryDirectory(prefix="hwgen-") as scratch:
+        run = _runner(network.graph, where, folder or Path(scratch))
+        begin = time.perf_counter()
+        best: tuple[int, int] | None = None
+        taken, done, size = 0, 0, 1
+        while done < runs:
+            size = min(size, runs - done)
+            frames = op.frame.pack_inputs(run_seeds(seed, done, size))
+            answer = op.frame.unpack_outputs(run(frames))
+            energies = clamped.hamiltonian.energy(answer.spins)
+            for k in range(size):
+                done += 1
+                taken += int(answer.cycle[k]) if answer.found[k] else op.cycles
+                if best is None or answer.found[k] or energies[k] < best[0]:
+                    best = (int(energies[k]), int(answer.found[k]))
+                    kept, frame = answer.spins[k], frames[k]
+                if answer.found[k]:
+                    break
+            if progress:
+                progress(done, runs)
+            if best and best[1]:
+                break
+            size = min(2 * size, BATCH)
+        seconds = time.perf_counter() - begin
+    if where != "model":
+        _compare(op, where, frame, kept)
+    spins = clamped.restore(kept)
+    return Solution(bool(best[1]), spins, int(whole.energy(spins)), taken, done, frame, seconds)
+
+
+def _compare(op: Ising, where: str, frame: np.ndarray, spins: np.ndarray) -> None:
+    """The run of the answer, once more on the golden model."""
+    golden: Answer = op.solve(frame[None])
+    if not np.array_equal(golden.spins[0], spins):
+        raise Mismatch(f"the answer of {where} is not that of the golden model for the same seed")
+
+
+def _runner(graph: Graph, where: str, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+    if where == "model":
+        return graph.run
+    if where == "c":
+        from ..mcu.emit import emit
+        from ..mcu.toolchain.host import compile_batch, run_batch
+
+        build = emit(graph, folder / "c")
+        program = compile_batch(build, folder)
+        return lambda x: run_batch(build, program, x)
+    from ..ir.schedule import Schedule
+    from ..rtl.emit import emit as emit_verilog
+    from ..sim import simulator
+
+    design = emit_verilog(graph, {graph.output: Schedule("stream")}, folder / "verilog")
+    engine = simulator("verilator")
+    return lambda x: engine.run(design, x).outputs
