@@ -411,7 +411,7 @@ def _plot(network: Network, seed: int, path: Path, console: Console) -> None:
         axis.plot(np.arange(1, cycles + 1), energies, linewidth=0.6, color="#2b6cb0")
         if whole.ground is not None:
             axis.axhline(whole.ground, color="#c05621", linewidth=1, label="ground states")
-            axis.legend(frameon=False)
+            axis.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0)
         axis.set_xlabel("cycle")
         axis.set_ylabel("energy")
         if whole.words:

@@ -145,6 +145,8 @@ class TestIsing(OpTests):
         # More than one generator a replica; exchanged counters; nothing to check.
         corner(4, nodes=34, density=0.05, replicas=3, swaps=True, cycles=40, stops=False),
         corner(5, nodes=34, density=0.05, checks="", cycles=30, segments=3),
+        # Few neighbours a node.
+        corner(8, nodes=90, density=0.01, ports=4, cycles=12, checks="energy", most=1),
         # Derived nodes, in more levels than lie between two registers.
         corner(9, nodes=11, derived=10, density=0.2, replicas=2, cycles=40),
         # One spin; no ports; one cycle.

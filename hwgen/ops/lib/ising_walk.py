@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = ["Answer", "State", "Walk", "walk"]
 
 FIRST_CHUNK = 16  # states that are looked at together: first, and then twice as many each time
 CHUNK_SPINS = 1 << 21  # of them, at most
+SPARSE = 40  # nodes a neighbour, from which on products of matrices are slower than gathering
 
 
 class State(NamedTuple):
@@ -51,7 +52,7 @@ class Walk:
 
     def __init__(self, op: Ising, clamps: np.ndarray) -> None:
         self.op = op
-        self._product = product(op.matrix, 1)
+        self._product = _gathered(op.matrix) or product(op.matrix, 1)
         self._members = [
             np.flatnonzero(op.colours.array == colour) if op.colours is not None else None
             for colour in range(op.colour_count)
@@ -149,6 +150,28 @@ class Walk:
         for cycle in range(cycles):
             state = self.step(cycle, state, self.fields(state.spins))
             yield state
+
+
+def _gathered(matrix: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
+    """``lambda spins: spins @ matrix`` by neighbours, where nodes have few of them; else None."""
+    nodes, most = len(matrix), int((matrix != 0).sum(axis=1).max())
+    if most * SPARSE > nodes:
+        return None
+    # Rows of the r-th neighbour of every node; where it has fewer, itself with a coupling of 0.
+    neighbours = np.tile(np.arange(nodes), (most, 1))
+    couplings = np.zeros((most, nodes), np.int64)
+    for node in range(nodes):
+        found = np.flatnonzero(matrix[node])
+        neighbours[: len(found), node] = found
+        couplings[: len(found), node] = matrix[node, found]
+
+    def pull(spins: np.ndarray) -> np.ndarray:
+        total = np.zeros(spins.shape, np.int64)
+        for others, weights in zip(neighbours, couplings, strict=True):
+            total += spins[:, others] * weights
+        return total
+
+    return pull
 
 
 def _looked_up(bits: np.ndarray, nodes: np.ndarray, tables: np.ndarray) -> np.ndarray:
