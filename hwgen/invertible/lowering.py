@@ -11,9 +11,10 @@ from ..errors import InvalidInput, Unsupported
 from ..ir import Constant, Graph, GraphBuilder, Type
 from ..ops.ising import Ising
 from ..ops.lib.ising_rules import MAX_REACH
-from .derivation import derivations
+from .derivation import derivations, to_check
 from .engine import Accumulator, Engine, swap_table
 from .hamiltonian import Hamiltonian
+from .relations import Relation
 
 __all__ = ["lower"]
 
@@ -81,7 +82,7 @@ def lower(
         raise InvalidInput(f"a schedule of {segments} segments needs as many cycles, not {cycles}")
     options: dict[str, object] = {}
     if check == "relations":
-        options |= _relations(hamiltonian) | _derived(hamiltonian, decisions)
+        options |= _checker(hamiltonian.relations, decisions)
     elif check == "energy":
         options["target"] = _target(scaled, target, engine.scale)
     if engine.swap_every:
@@ -129,22 +130,23 @@ def _check_reach(hamiltonian: Hamiltonian, engine: Engine) -> None:
         )
 
 
-def _relations(hamiltonian: Hamiltonian) -> dict[str, object]:
-    relations = hamiltonian.relations
-    width = max(len(r.nodes) for r in relations)
-    nodes = [[*r.nodes, *[-1] * (width - len(r.nodes))] for r in relations]
-    tables = [_signed(r.table) for r in relations]
-    return {"relation_nodes": Constant(nodes), "relation_tables": Constant(tables)}
+def _checker(relations: Sequence[Relation], decisions: Sequence[int] | None) -> dict[str, object]:
+    """Nodes that are derived, and the relations that are left to be checked."""
+    found = derivations(relations, decisions) if decisions is not None else []
+    # A checker needs one relation: where all hold by derivation, any will do.
+    left = to_check(relations, found) or relations[:1]
+    rows = _padded([relation.nodes for relation in left])
+    tables = Constant([_signed(relation.table) for relation in left])
+    options: dict[str, object] = {"relation_nodes": rows, "relation_tables": tables}
+    if found:
+        options["derived"] = _padded([(each.node, *each.inputs) for each in found])
+        options["derived_tables"] = Constant([_signed(each.table) for each in found])
+    return options
 
 
-def _derived(hamiltonian: Hamiltonian, decisions: Sequence[int] | None) -> dict[str, object]:
-    found = derivations(hamiltonian.relations, decisions) if decisions is not None else []
-    if not found:
-        return {}
-    width = max(len(each.inputs) for each in found)
-    rows = [[e.node, *e.inputs, *[-1] * (width - len(e.inputs))] for e in found]
-    tables = [_signed(e.table) for e in found]
-    return {"derived": Constant(rows), "derived_tables": Constant(tables)}
+def _padded(rows: Sequence[Sequence[int]]) -> Constant:
+    width = max(map(len, rows))
+    return Constant([[*row, *[-1] * (width - len(row))] for row in rows])
 
 
 def _signed(table: int) -> int:
