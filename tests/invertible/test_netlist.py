@@ -227,6 +227,27 @@ def test_products_take_no_more_than_a_generated_multiplier(text, written):
             assert circuit.evaluate({"a": a, "b": b})["y"] == a * b
 
 
+@pytest.mark.parametrize(("width", "nodes"), [(2, 2 + 2), (3, 3 + 2), (4, 4 + 4), (8, 8 + 8)])
+def test_parities_are_built_of_full_adders(width, nodes, written):
+    text = f"module m (input [{width - 1}:0] a, output y, odd); assign y = ^a, odd = ~y; endmodule"
+    circuit = read_verilog(written(text))
+    # The complement of an output is a node of its own.
+    assert len(circuit.hamiltonian()) == nodes + 1
+    expected = {(a, n := bin(a).count("1") % 2, 1 - n) for a in range(1 << width)}
+    assert rows(circuit, ["a", "y", "odd"]) == expected
+
+
+def test_a_shared_part_of_a_parity_stays(written):
+    text = "module m (input a, b, c, d, output y, z); wire t = a ^ b;\n"
+    circuit = read_verilog(written(text + "assign y = ~(t ^ c), z = t & d; endmodule"))
+    check_both_ways(
+        circuit,
+        list("abcd"),
+        ["y", "z"],
+        lambda bits: [1 - (bits[0] ^ bits[1] ^ bits[2]), (bits[0] ^ bits[1]) & bits[3]],
+    )
+
+
 def test_ports_become_words(written):
     circuit = read_verilog(
         written(
