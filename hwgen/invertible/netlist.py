@@ -25,7 +25,7 @@ Origin = tuple[int | str, bool]  # a bit or a constant, and whether it is invert
 
 # What is elaborated is checked before anything is optimized away.
 _ELABORATE = (
-    "proc -norom",
+    "proc -norom",  # as ROMs would hide bits x
     "flatten -noscopeinfo",
     "opt_clean",
     "memory_collect",
