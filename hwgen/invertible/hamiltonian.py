@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..errors import InvalidInput, Unsupported
+from ..errors import InvalidInput
 from .clamping import Clamped, clamp
 from .enumeration import lowest
 from .relations import Relation, propagate, satisfiable
@@ -273,12 +273,11 @@ class Hamiltonian:
         return bits
 
     def value(self, spins: np.ndarray, name: str) -> np.ndarray:
-        """What a word of up to 62 bits reads: spins (..., nodes) to int64 (...)."""
+        """What a word reads: spins (..., nodes) to int64 (...), objects beyond 62 bits."""
         nodes = self._word(name)
-        if len(nodes) > 62:
-            raise Unsupported(f"word {name!r} has {len(nodes)} bits; values of up to 62 are read")
+        dtype = np.int64 if len(nodes) <= 62 else object
         bits = self._spins(spins)[..., list(nodes)] > 0
-        return bits @ (1 << np.arange(len(nodes), dtype=np.int64))
+        return bits.astype(dtype) @ np.array([1 << k for k in range(len(nodes))], dtype=dtype)
 
     # ---- other problems
 

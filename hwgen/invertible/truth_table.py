@@ -11,7 +11,7 @@ from math import gcd
 
 import numpy as np
 
-from ..errors import InvalidInput, Unsupported
+from ..errors import InvalidInput, MissingTool, Unsupported
 from .gates import Gate
 from .relations import MAX_NODES
 
@@ -55,6 +55,8 @@ def fit(
         No row is allowed, or a row does not have one bit a pin.
     Unsupported
         There is no such gate within the bounds.
+    MissingTool
+        SciPy is not installed.
 
     Examples
     --------
@@ -191,7 +193,13 @@ class _Program:
         return [round(value) for value in x[: self.weights]]
 
     def _run(self, objective: dict[str, float], gap: int) -> np.ndarray | None:
-        from scipy.optimize import Bounds, LinearConstraint, milp
+        try:
+            from scipy.optimize import Bounds, LinearConstraint, milp
+        except ImportError:
+            raise MissingTool(
+                "a gate for a truth table is found with SciPy, which is not installed; run: pip "
+                "install 'scipy>=1.11'"
+            ) from None
 
         w, choices = self.weights, int(self.allowed.sum())
         choose = choices if self.auxiliary else 0

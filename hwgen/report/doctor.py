@@ -22,6 +22,7 @@ PACKAGES = (
     ("pyosys", "writing Verilog", "pip install pyosys"),
     ("cocotb", "protocol benches in Icarus and Verilator", "pip install cocotb"),
     ("ortools", "C tiled to a microcontroller's fast memory", "pip install 'ortools>=9.8'"),
+    ("scipy", "invertible gates from truth tables", "pip install 'scipy>=1.11'"),
     ("ziglang", "compiling C for RISC-V", "pip install ziglang"),
     ("pyelftools", "running C on simulated RISC-V cores", "pip install pyelftools"),
     (

@@ -148,6 +148,15 @@ def test_words_are_read_and_assigned():
         hamiltonian.assignment({"x": 4})
 
 
+def test_wide_words_are_read_exactly():
+    hamiltonian = multiplier(32, 32).hamiltonian()
+    a, b = 4294967291, 4294967279
+    solved = hamiltonian.clamped(hamiltonian.assignment({"a": a, "b": b}), implied=True)
+    assert hamiltonian.value(solved.fixed, "y") == a * b
+    assert hamiltonian.value(solved.restore(np.empty((3, 0))), "y").tolist() == 3 * [a * b]
+    assert hamiltonian.energy(solved.fixed) == hamiltonian.ground
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

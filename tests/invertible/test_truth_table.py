@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
 
-from hwgen.errors import InvalidInput, Unsupported
+from hwgen.errors import InvalidInput, MissingTool, Unsupported
 from hwgen.invertible import CATALOGUE, fit
 
 
@@ -101,10 +102,10 @@ def test_relations_that_are_no_functions(predicate):
 
 
 def test_a_bound_that_is_too_small_takes_more_spins_or_is_refused():
-    assert len(fit(lambda a, b, s, y: y == (b if s else a), bound=4).aux) == 1
-    assert len(fit(lambda a, b, s, y: y == (b if s else a), bound=2).aux) == 2
-    with pytest.raises(Unsupported, match="up to 2 with 1 auxiliary spins"):
-        fit(lambda a, b, s, y: y == (b if s else a), bound=2, max_auxiliary=1)
+    assert len(fit(lambda a, b, y: y == a ^ b, bound=2).aux) == 1
+    assert len(fit(lambda a, b, y: y == a ^ b, bound=1).aux) == 2
+    with pytest.raises(Unsupported, match="up to 1 with 1 auxiliary spins"):
+        fit(lambda a, b, y: y == a ^ b, bound=1, max_auxiliary=1)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +127,9 @@ def test_bad_tables(table, pins, message):
 def test_too_many_pins():
     with pytest.raises(Unsupported, match="has 7 pins"):
         fit(1, tuple("abcdefg"))
+
+
+def test_without_scipy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    with pytest.raises(MissingTool, match="SciPy, which is not installed"):
+        fit(["0110", "1001"], max_auxiliary=0)
