@@ -131,9 +131,14 @@ def _check_cell(sources: Sources, name: str, cell: dict) -> None:
         raise Unsupported(f"{sources.of(cell)}: {_STATES[kind]} of {bits} found{_STATELESS}")
     if kind == "$mem_v2":
         parameters = cell["parameters"]
+        named = parameters["MEMID"].lstrip("\\")
         if int(parameters["WR_PORTS"], 2) or int(parameters["RD_CLK_ENABLE"], 2):
-            named = parameters["MEMID"].lstrip("\\")
             raise Unsupported(f"{sources.of(cell)}: memory {named!r} found{_STATELESS}")
+        if set(parameters["INIT"]) - {"0", "1"}:
+            raise InvalidInput(
+                f"{sources.of(cell)}: every bit of memory {named!r} must be 0 or 1, as nothing writes it; "
+                f"initialize all its words"
+            )
     elif not kind.startswith("$"):
         raise Unsupported(
             f"{sources.of(cell)}: module {kind!r} (instance {name!r}) has no contents; give the file that has them"

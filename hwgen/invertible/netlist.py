@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,21 +15,24 @@ from ..yosys import run_yosys, said_last
 from .blif import grouped, parse_blif
 from .circuit import Circuit, Net
 from .mapped import Cell, Module, Sources, check_elaborated, read_module
+from .sharing import join_parities, share
 
 __all__ = ["read_blif", "read_verilog"]
 
 _HERE = Path(__file__).parent
 
+Origin = tuple[int | str, bool]  # a bit or a constant, and whether it is inverted
+
 # What is elaborated is checked before anything is optimized away.
 _ELABORATE = (
-    "proc -norom",
+    "proc -norom",  # as ROMs would hide bits x
     "flatten -noscopeinfo",
     "opt_clean",
     "memory_collect",
     "tee -q write_json elaborated.json",
 )
 # Words become adders where they can, then gates. Adders that were written gate by gate are found
-# last, before abc would take them apart: a full adder is one gate of five nodes, its five gates need nine.
+# last, before abc would take them apart: a full adder is one gate of five nodes, its five gates need ten.
 _PRODUCTS = "techmap -map adders.v t:$mul"
 _ARITHMETIC = ("opt", "alumacc", "maccmap", "opt")
 _MAP = "techmap -map +/techmap.v -map adders.v"
@@ -118,7 +121,7 @@ def _quoted(path: Path) -> str:
 
 def _mapped(sources: Sources, reads: list[tuple[Path, str]], top: str | None = None) -> Module:
     """What Yosys makes of files that the commands ``reads`` read, each in its folder."""
-    if top is not None and not re.fullmatch(r"[\w$.]+", top):
+    if top is not None and not re.fullmatch(r"\w+", top):
         raise InvalidInput(f"{sources}: {top!r} is no name of a module")
     with tempfile.TemporaryDirectory(prefix="hwgen-netlist-") as name:
         scratch = Path(name)
@@ -144,7 +147,7 @@ def _mapped(sources: Sources, reads: list[tuple[Path, str]], top: str | None = N
             check_elaborated(sources, _load(scratch / "elaborated.json"))
         if not done or not (scratch / "mapped.json").exists():
             _refuse(sources, log)
-        return read_module(sources, _load(scratch / "mapped.json"))
+        return join_parities(share(read_module(sources, _load(scratch / "mapped.json"))))
 
 
 def _load(path: Path) -> Any:
@@ -182,61 +185,84 @@ def _refuse(sources: Sources, log: Path) -> NoReturn:
 def _assemble(module: Module) -> Circuit:
     """The circuit of mapped cells, without what no output needs.
 
-    Yosys does not look into adders: only what follows from their constant inputs tells what is
-    needed. Hence the circuit is built once to see, then without the rest.
+    Yosys does not look into adders: what follows from their constant inputs is seen only when the
+    circuit is built. Hence it is built once to see, then again of the cells that are needed.
     """
-    needed = None
-    while True:
-        circuit, nets = _build(module, needed)
-        found = _needed(module, nets)
-        if found == needed:
-            return circuit
-        needed = found
+    _, nets = _build(module, {bit for cell in module.cells for bit in cell.outputs}, {})
+    origins = _origins(module, nets)
+    return _build(module, _needed(module, origins), origins)[0]
 
 
-def _build(module: Module, needed: frozenset[int] | None) -> tuple[Circuit, dict[int, Net]]:
+def _build(
+    module: Module, wanted: set[int], origins: Mapping[int, Origin]
+) -> tuple[Circuit, dict[int, Net]]:
+    """The circuit of the cells that give ``wanted`` bits, and the net of each bit."""
     circuit = Circuit(module.name)
     nets: dict[int, Net] = {}
 
     def net(bit: int | str) -> Net:
-        return nets[bit] if isinstance(bit, int) else circuit.constant(int(bit))
+        origin, inverted = origins.get(bit, (bit, False))
+        found = nets[origin] if isinstance(origin, int) else circuit.constant(int(origin))
+        return ~found if inverted else found
 
     for name, bits in module.inputs.items():
         free = (circuit.bit(name),) if len(bits) == 1 else circuit.word(name, len(bits))
         nets.update(zip(bits, free, strict=True))
     for cell in module.cells:
-        wanted = [needed is None or bit in needed for bit in cell.outputs]
-        if any(wanted):
-            given = _gate(circuit, cell, [net(bit) for bit in cell.inputs], wanted)
-            made = zip(cell.outputs, given, wanted, strict=True)
-            nets.update((bit, out) for bit, out, want in made if want and out is not None)
+        asked = [bit in wanted for bit in cell.outputs]
+        if any(asked):
+            given = _gate(circuit, cell, [net(bit) for bit in cell.inputs], asked)
+            made = zip(cell.outputs, given, strict=True)
+            nets.update((bit, out) for bit, out in made if out is not None)
     for name, bits in module.outputs.items():
         circuit.output(name, [net(bit) for bit in bits])
     return circuit, nets
 
 
-def _gate(
-    circuit: Circuit, cell: Cell, nets: list[Net], wanted: list[bool]
-) -> Sequence[Net | None]:
+def _parity(circuit: Circuit, nets: list[Net]) -> Net:
+    odd = sum(net.constant or 0 for net in nets) % 2
+    nets = [net for net in nets if net.constant is None] or [circuit.constant(0)]
+    while len(nets) > 2:
+        # Three give way to their sum, which waits behind the others: a tree, not a chain.
+        nets = [*nets[3:], circuit.full_adder(*nets[:3])[0]]
+    total = circuit.xor(*nets) if len(nets) == 2 else nets[0]
+    return ~total if odd else total
+
+
+def _origins(module: Module, nets: Mapping[int, Net]) -> dict[int, Origin]:
+    """For each bit the first one that it equals, or its constant."""
+    first: dict[int, int] = {}
+    origins: dict[int, Origin] = {}
+    for bits in (*module.inputs.values(), *(cell.outputs for cell in module.cells)):
+        for bit in bits:
+            net = nets[bit]
+            if net.node is None:
+                origins[bit] = str(net.constant), False
+            else:
+                origin = first.setdefault(net.node, bit)
+                origins[bit] = origin, net.inverted != nets[origin].inverted
+    return origins
+
+
+def _needed(module: Module, origins: Mapping[int, Origin]) -> set[int]:
+    """The bits of cells on which an output depends."""
+    needed = {origins[b][0] for bits in module.outputs.values() for b in bits if b in origins}
+    for cell in reversed(module.cells):
+        if needed.intersection(cell.outputs):
+            needed.update(origins[bit][0] for bit in cell.inputs if bit in origins)
+    return needed
+
+
+def _gate(circuit: Circuit, cell: Cell, nets: list[Net], asked: list[bool]) -> Sequence[Net | None]:
     """What a cell gives; None where nobody asks for it."""
     if cell.kind == "buffer":
         return nets
+    if cell.kind == "parity":
+        return [_parity(circuit, nets)]
     if cell.kind != "full_adder":
         return [getattr(circuit, cell.kind)(*nets)]
-    total, carry = wanted
+    total, carry = asked
     if carry and not total:
         return None, circuit.majority(*nets)
     # The sum alone has the carry for its auxiliary spin.
     return circuit.full_adder(*nets)
-
-
-def _needed(module: Module, nets: dict[int, Net]) -> frozenset[int]:
-    """The bits of cells on which an output depends."""
-    live = {nets[b].node for bits in module.outputs.values() for b in bits if isinstance(b, int)}
-    needed = set()
-    for cell in reversed(module.cells):
-        wanted = [bit for bit in cell.outputs if bit in nets and nets[bit].node in live]
-        needed.update(wanted)
-        if any(nets[bit].node is not None for bit in wanted):
-            live.update(nets[bit].node for bit in cell.inputs if isinstance(bit, int))
-    return frozenset(needed)

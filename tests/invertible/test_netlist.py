@@ -213,18 +213,47 @@ endmodule
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["module top (input [2:0] a, b, output [5:0] y); assign y = a * b; endmodule", BY_GATES],
-    ids=["words", "gates"],
+    ("n", "m", "text"),
+    [
+        (4, 4, "module top (input [3:0] a, b, output [7:0] y); assign y = a * b; endmodule"),
+        (
+            4,
+            2,
+            "module top (input [3:0] a, input [1:0] b, output [5:0] y); assign y = b * a; endmodule",
+        ),
+        (3, 3, BY_GATES),
+    ],
+    ids=["words", "oblong", "gates"],
 )
-def test_products_take_no_more_than_a_generated_multiplier(text, written):
+def test_products_take_no_more_than_a_generated_multiplier(n, m, text, written):
     circuit = read_verilog(written(text))
-    hamiltonian, best = circuit.hamiltonian(), multiplier(3, 3).hamiltonian()
-    assert (len(hamiltonian), len(hamiltonian.edges)) == (len(best), len(best.edges)) == (27, 75)
+    hamiltonian, best = circuit.hamiltonian(), multiplier(n, m).hamiltonian()
+    assert (len(hamiltonian), len(hamiltonian.edges)) == (len(best), len(best.edges))
     assert hamiltonian.ground == best.ground
-    for a in range(8):
-        for b in range(8):
+    for a in range(1 << n):
+        for b in range(1 << m):
             assert circuit.evaluate({"a": a, "b": b})["y"] == a * b
+
+
+@pytest.mark.parametrize(("width", "nodes"), [(2, 2 + 2), (3, 3 + 2), (4, 4 + 4), (8, 8 + 8)])
+def test_parities_are_built_of_full_adders(width, nodes, written):
+    text = f"module m (input [{width - 1}:0] a, output y, odd); assign y = ^a, odd = ~y; endmodule"
+    circuit = read_verilog(written(text))
+    # The complement of an output is a node of its own.
+    assert len(circuit.hamiltonian()) == nodes + 1
+    expected = {(a, n := bin(a).count("1") % 2, 1 - n) for a in range(1 << width)}
+    assert rows(circuit, ["a", "y", "odd"]) == expected
+
+
+def test_a_shared_part_of_a_parity_stays(written):
+    text = "module m (input a, b, c, d, output y, z); wire t = a ^ b;\n"
+    circuit = read_verilog(written(text + "assign y = ~(t ^ c), z = t & d; endmodule"))
+    check_both_ways(
+        circuit,
+        list("abcd"),
+        ["y", "z"],
+        lambda bits: [1 - (bits[0] ^ bits[1] ^ bits[2]), (bits[0] ^ bits[1]) & bits[3]],
+    )
 
 
 def test_ports_become_words(written):
@@ -331,6 +360,18 @@ REFUSED = {
         "module m (input a, e, output y);\nassign y = e ? a : 1'bz; endmodule",
         InvalidInput,
         r"design\.v:2: bits must be 0 or 1, found z",
+    ),
+    "x in a table": (
+        "module m (input [3:0] a, output reg [1:0] y);\nalways @* case (a)\n0: y = 1; 1: y = 2; 2: y = 1; 3: y = 3;\n"
+        "4: y = 2; 5: y = 1; 6: y = 0; 7: y = 1; 8: y = 2; 9: y = 3; default: y = 2'bx;\nendcase\nendmodule",
+        InvalidInput,
+        r"design\.v:4: bits must be 0 or 1, found x",
+    ),
+    "x in a memory": (
+        "module m (input [1:0] a, output y);\nreg rom [0:3];\ninitial begin rom[0] = 1; rom[2] = 0; end\n"
+        "assign y = rom[a];\nendmodule",
+        InvalidInput,
+        r"design\.v:2: every bit of memory 'rom' must be 0 or 1",
     ),
     "no driver": (
         "module m (input a, output [1:0] y);\nassign y[0] = a; endmodule",
