@@ -24,7 +24,7 @@ RUNTIME, SIMD, MEMORY = "hwgen_runtime.h", "hwgen_simd.h", "hwgen_memory.h"
 TILE, STREAM = "hwgen_tile.h", "hwgen_stream.h"
 MASKS = ("hwgen_lfsr.h", "hwgen_masks.h")  # of the test of masks
 POOL, RECURRENT = "hwgen_pool.h", "hwgen_recurrent.h"
-STOCHASTIC = "hwgen_stochastic.h"
+STOCHASTIC, ISING = "hwgen_stochastic.h", "hwgen_ising.h"
 # Prefix of the functions of a header, what writes it, and what it can hold.
 MICRO_KERNELS = {
     "hwgen_bits.h": ("hwgen_bits_", render_bits, BITS),
@@ -86,6 +86,8 @@ def write_runtime(
             text = render_recurrent(kernels, cells, forms_of(target))
         elif name == STOCHASTIC:
             text = render_stochastic(target)
+        elif name == ISING:
+            text = TEMPLATES.get_template("ising.h.j2").render(is_wide=target.is_host)
         elif name == POOL:
             text = TEMPLATES.get_template("pool.h.j2").render()
         else:

@@ -26,6 +26,14 @@ _Static_assert(sizeof(int) >= 4, "emitted C counts and multiplies in int, which 
 #define HWGEN_INSIDE static inline
 #endif
 
+/* Compiled for several processors, of which the one that runs it is chosen at the start. */
+#if defined(__GLIBC__) && defined(__x86_64__) && !defined(__clang__) && !defined(__AVX2__) && \
+    !defined(__SANITIZE_ADDRESS__)
+#define HWGEN_CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define HWGEN_CLONES
+#endif
+
 /* Before a loop that must vanish, so that what it indexes can stay in registers. */
 #if defined(__clang__)
 #define HWGEN_UNROLL _Pragma("clang loop unroll(full)")

@@ -33,6 +33,7 @@ from hwgen.ops.stream_argmax import StreamArgmax
 from hwgen.ops.stream_multiply import StreamMultiply
 from hwgen.ops.to_stream import ToStream
 from tests.ops.streams import sources
+from tests.ops.test_ising import network as network_of_spins
 
 __all__ = ["OPS", "draw", "network", "samples"]
 
@@ -218,6 +219,28 @@ def stream_argmax(rng: Rng, x: Type) -> StreamArgmax:
     return StreamArgmax(True, x.hi - x.lo + int(rng.integers(3)), int(rng.choice([0, 1, 9])))
 
 
+def ising(rng: Rng, name: str) -> Graph:
+    """A network of spins, its frames in an element that may be wider than theirs."""
+    replicas = int(rng.integers(1, 5))
+    op = network_of_spins(
+        rng,
+        int(rng.choice([1, 2, 9, 31, 32, 33, 70])),
+        engine=str(rng.choice(["accumulator", "gibbs"])),
+        replicas=replicas,
+        cycles=int(rng.integers(1, 60)),
+        checks=str(rng.choice(["relations", "energy", ""])),
+        ports=int(rng.integers(0, 20)),
+        stops=bool(rng.integers(2)),
+        swaps=replicas > 1 and bool(rng.integers(2)),
+        segments=int(rng.integers(1, 4)),
+        most=int(rng.choice([1, 3, 12])),
+        density=float(rng.choice([0.05, 0.2, 0.8])),
+    )
+    element = Int(int(rng.choice([8, 9, 17])), signed=False)
+    x = Type.of((op.frame.input_bytes,), 0, 255, element=element)
+    return _one(lambda *_: op, rng, x, name)
+
+
 def a_stream_multiply(rng: Rng, name: str) -> Graph:
     """A stream times the bits of counters that it drives."""
     builder = GraphBuilder(name)
@@ -325,6 +348,7 @@ OPS: dict[str, Callable[[Rng, str], Graph]] = {
     "dense": _vector(dense),
     "flatten": a_flatten,
     "gru": _sequence(gru),
+    "ising": ising,
     "lookup": _any(lookup),
     "lstm": _sequence(lstm),
     "max_pool2d": _image(max_pool2d),

@@ -1,0 +1,181 @@
+"""C of networks of spins: fields are kept, and change where a spin turns over."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...ir.types import Int
+from ...ops.ising import Ising
+from ...ops.lib.ising_frame import HEAD
+from ...ops.lib.xorshift import SEED_BITS
+from ..function import Function
+from ..registry import renders
+from ..spins import Member, Spins, struct_bytes
+from ..stages import Stage
+from ..storage import INT32, CType, storage
+from ..templates import TEMPLATES
+
+__all__: list[str] = []
+
+UINT8, UINT16, UINT32 = (CType(bits, False) for bits in (8, 16, 32))
+
+
+@renders(Ising)
+def ising(stage: Stage, function: Function) -> dict[str, object]:
+    op: Ising = stage.kernel.op
+    spins = Spins(op, function.target)
+    function.header = "hwgen_ising.h"
+    function.has_clones = function.target.is_host
+    function.cut(groups=1, axes=(), kernel=(1, 1), cycles_per_output=op.cycles)
+    replica, work = _structs(spins, function.name)
+    function.scratch_bytes = struct_bytes(work)[0]
+    name, is_tile = stage.name, function.extent.is_tile
+    fields, energy = spins.down
+    values = {
+        "op": op,
+        "name": function.name,
+        "spins": spins,
+        "size": spins.size,
+        "lane": spins.lane,
+        "suffix": f"s{spins.lane.bits}",
+        "is_wide": function.target.is_host,
+        "replica": replica,
+        "shared": work,
+        "scratch_bytes": function.scratch_bytes,
+        "has_energy": _has_energy(op),
+        "is_accumulator": op.engine == "accumulator",
+        "words": spins.random_words,
+        "flip_words": -(-op.nodes // 32),
+        "pairs": -(-(op.replicas - 1) // 2) if op.swap_every else 0,
+        "seed_mask": (1 << SEED_BITS) - 1,
+        "port_bytes": op.frame.port_bytes,
+        "head": HEAD,
+        "start_fields": function.constant(f"{name}_fields", fields, spins.lane),
+        "start_energy": energy,
+        "seeds": function.constant(f"{name}_seeds", op.seeds.array, UINT32),
+        "ports": function.constant(f"{name}_ports", spins.lanes[list(op.ports)])
+        if op.ports
+        else None,
+        "lanes": None if op.colours is None else function.constant(f"{name}_lanes", spins.lanes),
+        "take": f"const struct {function.name}_constants *constants, " if is_tile else "",
+        "lend": "constants, " if is_tile else "",
+        "work": INT32,
+    }
+    values |= _neighbours(spins, function, name)
+    values |= _table(spins, function, name)
+    values |= _checker(spins, function, name)
+    text = TEMPLATES.get_template("ising_parts.j2").render(values)
+    function.parts.append(text.strip())
+    function.notes.append(
+        f"{op.nodes} spins, {op.replicas} replica{'s' * (op.replicas > 1)}, {op.cycles} cycles"
+    )
+    return values
+
+
+def _has_energy(op: Ising) -> bool:
+    return op.checks == "energy" or bool(op.swap_every)
+
+
+def _structs(spins: Spins, name: str) -> tuple[list[Member], list[Member]]:
+    """Members of a replica, and of all memory."""
+    op, size = spins.op, (spins.size,)
+    replica = []
+    if _has_energy(op):
+        replica.append(Member(INT32, "energy"))
+    replica.append(Member(spins.lane, "field", size))
+    if op.engine == "accumulator":
+        replica.append(Member(spins.lane, "counter", size))
+    if op.checks == "relations":
+        comment = "a relation that does not hold, if there is one"
+        replica.append(Member(UINT16, "failing", comment=comment))
+    replica.append(Member(UINT8, "spin", size, comment="0 or 1"))
+    if op.checks:
+        replica.append(Member(UINT8, "is_valid"))
+    whole, align = struct_bytes(replica)
+    shared = [
+        Member(UINT32, "random", (op.replicas, spins.random_words)),
+        Member(f"struct {name}_replica", "replica", (op.replicas,), whole, align),
+        Member(UINT8, "is_free", size, comment="0 for spins that are clamped"),
+        Member(UINT8, "answer", size),
+    ]
+    if op.engine == "accumulator":
+        shared.insert(1, Member(UINT32, "flips", (-(-spins.size // 32),)))
+    if op.swap_every:
+        shared.insert(1, Member(UINT32, "draws", (-(-(op.replicas - 1) // 2),)))
+        shared.append(Member(UINT8, "at", (op.replicas,), comment="which memory a replica has"))
+    return replica, shared
+
+
+def _neighbours(spins: Spins, function: Function, name: str) -> dict[str, object]:
+    if spins.op.edges is None:
+        return {"rows": None, "neighbours": None}
+    if spins.is_dense:
+        return {
+            "rows": function.constant(f"{name}_rows", spins.rows, spins.lane),
+            "neighbours": None,
+        }
+    starts, neighbours, weights = spins.neighbours
+    same = int(weights[0]) if (weights == weights[0]).all() else None
+    return {
+        "rows": None,
+        "starts": function.constant(f"{name}_starts", starts),
+        "neighbours": _words(function, f"{name}_neighbours", neighbours),
+        "weights": f"{same}" if same is not None else _words(function, f"{name}_weights", weights),
+        "is_same": same is not None,
+    }
+
+
+def _words(function: Function, name: str, values: np.ndarray) -> str:
+    """An array that may be too large for fast memory."""
+    return function.words(name, values, _least(values))
+
+
+def _least(values: np.ndarray) -> CType:
+    return storage(Int.fit(int(values.min()), int(values.max())))
+
+
+def _table(spins: Spins, function: Function, name: str) -> dict[str, object]:
+    """Rows of the table that are read, and when."""
+    op = spins.op
+    used = op.starts.array < op.cycles
+    starts, levels = op.starts.array[used], op.levels.array[used]
+    rows, levels = np.unique(levels, return_inverse=True)
+    levels = levels.reshape(len(starts), op.replicas)
+    is_one = len(rows) == 1
+    values = {
+        "counts": None,
+        "segments": len(starts),
+        "is_one": is_one,
+        "starts_of": function.constant(f"{name}_segments", starts) if len(starts) > 1 else None,
+        "levels": None if is_one else function.constant(f"{name}_levels", levels),
+        "table": _words(function, f"{name}_table", op.table.array[rows]),
+        "threshold": _least(op.table.array[rows]),
+    }
+    if op.colours is not None and op.colour_count > 1:
+        first, counts = spins.colours
+        values["firsts"] = function.constant(f"{name}_first", first)
+        values["counts"] = function.constant(f"{name}_count", counts)
+    if op.swap_every:
+        values["swap_table"] = _words(function, f"{name}_swaps", op.swap_table.array)
+        values["depth"] = op.swap_table.shape[1]
+    return values
+
+
+def _checker(spins: Spins, function: Function, name: str) -> dict[str, object]:
+    op = spins.op
+    if op.checks == "energy":
+        most = spins.most_energy
+        return {"target": min(max(op.target, -most - 1), most), "terms": 0}
+    if op.checks == "relations":
+        lanes, tables = spins.relations
+        terms = lanes.shape[1]
+        ctype = CType(max(8, min(32, 1 << terms)), False)
+        return {
+            "relations": len(lanes),
+            "terms": terms,
+            "nodes": function.constant(f"{name}_relations", lanes),
+            "tables": function.constant(
+                f"{name}_allowed", tables if terms == 6 else tables[:, 0], ctype
+            ),
+        }
+    return {"terms": 0}

@@ -1,0 +1,176 @@
+"""How a network of spins lies in the memory of emitted C: lanes, rows of neighbours, structs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..ir.types import Int
+from ..ops.ising import Ising
+from .storage import CType, storage
+from .target import Target
+
+__all__ = ["Member", "Spins", "struct_bytes"]
+
+WIDE = 32  # lanes of the host, whose loops have whole vectors
+ROWS_BYTES = 1 << 18  # of dense rows, beyond which they leave the caches near a core
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Of a struct.
+
+    Attributes
+    ----------
+    ctype, name
+        Its type and its name.
+    sizes
+        Of an array; none for one number.
+    bytes
+        Of the type, for a struct in a struct; 0 takes that of ``ctype``.
+    align
+        Likewise.
+    comment
+        What it is.
+    """
+
+    ctype: CType | str
+    name: str
+    sizes: tuple[int, ...] = ()
+    bytes: int = 0
+    align: int = 0
+    comment: str = ""
+
+    @property
+    def element(self) -> tuple[int, int]:
+        """Bytes and alignment of one."""
+        return (self.bytes or self.ctype.bytes, self.align or self.ctype.bytes)
+
+    @property
+    def text(self) -> str:
+        return f"{self.ctype} {self.name}{''.join(f'[{n}]' for n in self.sizes)};"
+
+
+def struct_bytes(members: Sequence[Member]) -> tuple[int, int]:
+    """Size and alignment of a struct with natural alignment."""
+    end, most = 0, 1
+    for member in members:
+        size, align = member.element
+        most = max(most, align)
+        end = -(-end // align) * align + size * int(np.prod(member.sizes, dtype=np.int64))
+    return -(-end // most) * most, most
+
+
+@dataclass(frozen=True)
+class Spins:
+    """Lanes of spins: in the order of the nodes or, with colours, those of a colour in a row.
+
+    Attributes
+    ----------
+    op, target
+        The network, and what the C is for.
+    """
+
+    op: Ising
+    target: Target
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """By lane, the node."""
+        op = self.op
+        if op.colours is None:
+            return np.arange(op.nodes)
+        return np.argsort(op.colours.array, kind="stable")
+
+    @cached_property
+    def lanes(self) -> np.ndarray:
+        """By node, the lane."""
+        return np.argsort(self.order, kind="stable")
+
+    @property
+    def size(self) -> int:
+        """Lanes, with those behind the last spin that belong to none."""
+        each = WIDE if self.target.is_host else 1
+        return -(-self.op.nodes // each) * each
+
+    @property
+    def random_words(self) -> int:
+        """States of a replica's generators, with those that are 0 and stay so."""
+        if self.op.engine == "accumulator":
+            return -(-self.size // 32)
+        each = 8 if self.target.is_host and self.op.replica_generators > 4 else 1
+        return -(-self.op.replica_generators // each) * each
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """2 J by lanes: how much fields change where a spin turns up."""
+        return 2 * self.op.matrix[np.ix_(self.order, self.order)]
+
+    @property
+    def lane(self) -> CType:
+        """The type of a field, of an accumulator, and of what comes before it is clipped."""
+        op = self.op
+        most = max(op.reach, int(np.abs(self.matrix).max()))
+        if op.engine == "accumulator":
+            noise, limit = op.table.array.max(axis=0).tolist()
+            most = max(most, op.reach + noise + limit)
+        return storage(Int.fit(-most, most))
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether a spin has a row of all lanes, which takes less time than its neighbours one by one."""
+        if not self.target.is_host or self.op.edges is None:
+            return False
+        row = self.size * self.lane.bytes
+        neighbours = 2 * len(self.op.edges.array) / self.op.nodes
+        return row * self.op.nodes <= ROWS_BYTES and row / WIDE <= neighbours + 4
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """2 J, a row a spin: int64 (nodes, size)."""
+        return np.pad(self.matrix, ((0, 0), (0, self.size - self.op.nodes)))
+
+    @cached_property
+    def neighbours(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where those of a lane begin in a list, the list of lanes, and 2 J of each."""
+        i, j = np.nonzero(self.matrix)
+        starts = np.searchsorted(i, np.arange(self.op.nodes + 1))
+        return starts, j, self.matrix[i, j]
+
+    @cached_property
+    def down(self) -> tuple[np.ndarray, int]:
+        """Fields of all lanes, and the energy, where all spins are -1."""
+        op = self.op
+        fields = (op.h.array - op.matrix.sum(axis=1))[self.order]
+        energy = int(op.h.array.sum() - op.matrix.sum() // 2)
+        return np.pad(fields, (0, self.size - op.nodes)), energy
+
+    @property
+    def most_energy(self) -> int:
+        """No energy is larger, or smaller than its negative."""
+        return int(np.abs(self.op.h.array).sum() + np.abs(self.op.matrix).sum() // 2)
+
+    @cached_property
+    def colours(self) -> tuple[np.ndarray, np.ndarray]:
+        """By colour, the first lane and how many there are."""
+        counts = np.bincount(self.op.colours.array)
+        return np.cumsum(counts) - counts, counts
+
+    @cached_property
+    def relations(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lanes of relations, all of them with as many, and their tables, words of up to 32 bits.
+
+        Where a relation has fewer nodes, it names its first one again, and its table holds whatever that is.
+        """
+        nodes, tables = self.op.relation_nodes.array, self.op.relation_tables.array
+        terms = nodes.shape[1]
+        lanes = np.where(nodes < 0, self.lanes[nodes[:, :1]], self.lanes[nodes])
+        index = np.arange(1 << terms)
+        used = (1 << (nodes >= 0).sum(axis=1)) - 1
+        bits = tables[:, None] >> (index & used[:, None]) & 1
+        each = min(32, 1 << terms)
+        words = (bits.reshape(len(tables), -1, each) << np.arange(each)).sum(axis=-1)
+        return lanes, words
