@@ -29,14 +29,15 @@ class Plan(NamedTuple):
         Rows by segment and replica: int64 (segments, replicas).
     strengths
         Inverse temperatures by replica, in the last segment: what exchanges go by.
-    colours
+    colours, classes
         int64 (nodes,), or None.
     """
 
     rows: np.ndarray
     levels: np.ndarray
     strengths: np.ndarray
-    colours: np.ndarray | None
+    colours: np.ndarray | None = None
+    classes: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Accumulator:
         rows, levels = _levels(self.noise, self.limit, self.ladder, self.replicas)
         noise, limit = np.array(rows, np.int64)[levels[-1]].T
         strengths = limit / np.maximum(1, noise) ** 2
-        return Plan(np.array(rows, np.int64), levels, strengths, None)
+        return Plan(np.array(rows, np.int64), levels, strengths)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Ising(Op):
     * ``accumulator``: all spins at once, with ``r`` = 1 or -1 by spin i's random bit,
       ``c[i] = clip(c[i] + F[i] + noise r, -limit, limit - 1)``, ``m[i] = 1 where c[i] >= 0``.
       Smithson et al., "Efficient CMOS Invertible Logic Using Stochastic Computing", IEEE TCAS-I
-      66(6), 2019; the table's rows are (noise, limit).
+      66(6), 2019; the table's rows are (noise, limit) of every class of nodes.
     * ``gibbs``: the spins of one colour, the colours in turn, ``m[i] = 1`` where spin i's 16-bit number
       is below ``table[row, F[i] + reach]``. With ``65536 / (1 + exp(-2 b F))`` in the table that is the
       heat bath of ``exp(-b E)``: Camsari et al., Phys. Rev. X 7, 031014, 2017.
@@ -75,6 +75,8 @@ class Ising(Op):
         Nodes that a frame can clamp.
     colours
         Shape (nodes,), of ``gibbs``: neighbours differ.
+    classes
+        Shape (nodes,), of ``accumulator``: which noise and limit a node has. None: all the same.
     relation_nodes, relation_tables
         Shapes (relations, up to 6), (relations,): nodes, then -1; bit k of the table (two's complement)
         tells whether bits k, those of the first node lowest, are allowed.
@@ -102,6 +104,7 @@ class Ising(Op):
     seeds: Constant
     ports: tuple[int, ...] = ()
     colours: Constant | None = None
+    classes: Constant | None = None
     relation_nodes: Constant | None = None
     relation_tables: Constant | None = None
     derived: Constant | None = None
@@ -125,6 +128,11 @@ class Ising(Op):
     def colour_count(self) -> int:
         """Cycles of a sweep."""
         return self.colours.hi + 1 if self.colours is not None else 1
+
+    @cached_property
+    def node_classes(self) -> np.ndarray:
+        """By node, its class: int64 (nodes,)."""
+        return self.classes.array if self.classes is not None else np.zeros(self.nodes, np.int64)
 
     @cached_property
     def places(self) -> np.ndarray:

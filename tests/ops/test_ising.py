@@ -32,6 +32,7 @@ def network(
     most=3,
     density=0.5,
     derived=0,
+    classes=1,
 ) -> Ising:
     """A random network."""
     pairs = [(i, j) for i in range(nodes) for j in range(i + 1, nodes) if rng.random() < density]
@@ -55,8 +56,9 @@ def network(
         strength = rng.uniform(0.1, 1, rows)[:, None]
         table = np.rint(65536 / (1 + np.exp(-2 * strength * fields)))
     else:
-        limits = rng.choice([1, 3, 4, 8, 12], rows)
-        table = np.stack([rng.integers(0, 6, rows), limits], axis=1)
+        table = np.zeros((rows, 2 * classes), np.int64)
+        table[:, 0::2] = rng.integers(0, 6, (rows, classes))
+        table[:, 1::2] = rng.choice([1, 3, 4, 8, 12], (rows, classes))
     starts = np.concatenate(
         [[0], 1 + np.sort(rng.choice(max(segments, cycles), segments - 1, False))]
     )
@@ -91,6 +93,7 @@ def network(
         "seeds": (1 << 31) + rng.choice(1 << 20, 400, replace=False) * 2039,
         "ports": tuple(int(p) for p in rng.choice(nodes, min(ports, nodes), replace=False)),
         "colours": colours,
+        "classes": np.arange(nodes) % classes if classes > 1 and engine == "accumulator" else None,
         **relations,
         "target": int(rng.integers(-3 * nodes, 0)) if checks == "energy" else None,
         "stops": stops,
@@ -129,6 +132,7 @@ def cases(draw) -> Case:
         swaps=replicas > 1 and bool(rng.integers(2)),
         segments=int(rng.integers(1, 4)),
         derived=int(rng.choice([0, 3, 10])),
+        classes=int(rng.choice([1, 1, 3])),
     )
 
 
@@ -140,6 +144,7 @@ class TestIsing(OpTests):
     cases = cases()
     corners = (
         corner(1),
+        corner(10, classes=3, segments=2),
         corner(2, engine="gibbs", nodes=9, stops=False),
         corner(3, engine="gibbs", replicas=4, swaps=True, cycles=60, checks="energy"),
         # More than one generator a replica; exchanged counters; nothing to check.
@@ -247,8 +252,9 @@ def naive_run(op: Ising, x: list[int]) -> list[int]:
                 f = fields(spins[r])
                 own = random[r * each : (r + 1) * each]
                 if op.engine == "accumulator":
-                    noise, limit = row
                     for i in range(n):
+                        kind = 0 if op.classes is None else op.classes.array.tolist()[i]
+                        noise, limit = row[2 * kind : 2 * kind + 2]
                         sign = 1 if own[i // 32] >> (i % 32) & 1 else -1
                         counters[r][i] = max(
                             -limit, min(limit - 1, counters[r][i] + f[i] + noise * sign)
@@ -328,7 +334,7 @@ class TestXorshift:
         ({"target": -3}, "a target goes with no relations"),
         ({"colours": "h"}, "has no colours"),
         ({"seeds": "h"}, "one a generator"),
-        ({"table": "h"}, "a noise and a limit a row"),
+        ({"table": "h"}, "a noise and a limit a class"),
     ],
 )
 def test_what_is_wrong_is_told(change, told):

@@ -70,6 +70,14 @@ def _verify_network(op: Ising) -> None:
 
 
 def _verify_colours(op: Ising) -> None:
+    if op.classes is not None:
+        if op.engine != "accumulator":
+            raise RuleViolation(
+                "classes are of noise and limits, which only the accumulator engine has"
+            )
+        _shape(op.classes, (op.nodes,), "classes", "one a node")
+        if op.classes.lo < 0:
+            raise RuleViolation("classes must be 0 or more")
     if op.engine == "accumulator":
         if op.colours is not None:
             raise RuleViolation(
@@ -105,8 +113,9 @@ def _verify_table(op: Ising) -> None:
     if op.levels.lo < 0 or op.levels.hi >= rows:
         raise RuleViolation(f"levels must be rows of the table, 0..{rows - 1}")
     if op.engine == "accumulator":
-        _shape(op.table, (rows, 2), "table", "a noise and a limit a row")
-        noise, limit = op.table.array.T
+        classes = int(op.node_classes.max()) + 1
+        _shape(op.table, (rows, 2 * classes), "table", "a noise and a limit a class in a row")
+        noise, limit = op.table.array[:, 0::2], op.table.array[:, 1::2]
         if noise.min() < 0 or noise.max() > MAX_REACH["accumulator"]:
             raise RuleViolation(f"noise must lie in 0..{MAX_REACH['accumulator']}")
         if limit.min() < 1 or limit.max() > 1 << 14:

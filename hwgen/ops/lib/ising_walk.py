@@ -109,7 +109,7 @@ class Walk:
         own = own.reshape(len(own), op.replicas, op.replica_generators)
         table = op.table.array[op.rows(cycle)]
         if op.engine == "accumulator":
-            noise, limit = table[:, 0, None], table[:, 1, None]
+            noise, limit = table[:, 2 * op.node_classes], table[:, 2 * op.node_classes + 1]
             r = 2 * xorshift.bits(own, op.nodes).astype(np.int64) - 1
             counters = np.clip(state.counters + fields + noise * r, -limit, limit - 1)
             spins = self._clamped(np.where(counters >= 0, 1, -1))

@@ -80,8 +80,9 @@ class Replica(wiring.Component):
         self.op, self.index = op, index
         self._levels = op.levels.array[:, index]
         self._rows = op.table.array[self._levels]
-        self._highest = 2 * int(self._rows[:, 1].max()) - 1 if self._counts else 1
-        bits = self._highest.bit_length() * op.nodes
+        self._halves = [self._half(i) for i in range(op.nodes)]
+        self._widths = [(2 * half - 1).bit_length() for half in self._halves]
+        bits = sum(self._widths)
         self.has_energy = op.checks == "energy" or bool(op.swap_every)
         each = op.replica_generators
         self._random = Xorshift(op.seeds.array[index * each : (index + 1) * each])
@@ -112,28 +113,41 @@ class Replica(wiring.Component):
     def _counts(self) -> bool:
         return self.op.engine == "accumulator"
 
+    def _half(self, i: int) -> int:
+        """Half the states of a node: of a counter the largest of its limits."""
+        return int(self._limits(i).max()) if self._counts else 1
+
+    def _noises(self, i: int) -> np.ndarray:
+        """By segment: int64 (segments,)."""
+        return self._rows[:, 2 * self.op.node_classes[i]]
+
+    def _limits(self, i: int) -> np.ndarray:
+        return self._rows[:, 2 * self.op.node_classes[i] + 1]
+
     def elaborate(self, platform):
         m = Module()
         op = self.op
         m.submodules.random = random = self._random
         m.d.comb += [random.load.eq(self.load), random.seed.eq(self.seed)]
-        width = self._highest.bit_length()
-        states = [Signal(width, name=f"state_{i}") for i in range(op.nodes)]
+        states = [Signal(width, name=f"state_{i}") for i, width in enumerate(self._widths)]
         m.d.comb += self.registers.eq(Cat(*states))
         ups = self._spins(m, states)
         sums = [self._sum(m, i) for i in range(op.nodes)]
         following = self._counted(m, states, sums) if self._counts else self._heat_bath(m, sums)
         first = Value.cast(random.first)
+        at = 0
         for i, (state, after) in enumerate(zip(states, following, strict=True)):
             up = first[i % len(first)]
-            begin = (self._highest // 2) + up if self._counts else up
+            begin = (self._halves[i] - 1) + up if self._counts else up
+            own = slice(at, at + len(state))
+            at += len(state)
             with m.If(self.load):
                 m.d.sync += state.eq(begin)
             if op.swap_every:
                 with m.Elif(self.from_lower):
-                    m.d.sync += state.eq(self.lower.word_select(i, width))
+                    m.d.sync += state.eq(self.lower[own])
                 with m.Elif(self.from_upper):
-                    m.d.sync += state.eq(self.upper.word_select(i, width))
+                    m.d.sync += state.eq(self.upper[own])
             enabled = self.update
             if op.colour_count > 1:
                 enabled = enabled & (self.colour == int(op.colours.array[i]))
@@ -145,11 +159,9 @@ class Replica(wiring.Component):
 
     def _spins(self, m: Module, states: list[Signal]) -> list[Value]:
         """Of a counter the sign; of a clamped node its value."""
-        op, half = self.op, (self._highest + 1) // 2
-        for i, state in enumerate(states):
-            up = state >= half if half > 1 or self._counts else state[0]
-            if self._counts and half & (half - 1) == 0:
-                up = state[-1]
+        op = self.op
+        for i, (state, half) in enumerate(zip(states, self._halves, strict=True)):
+            up = state[-1] if half & (half - 1) == 0 else state >= half
             if i in op.ports:
                 port = op.ports.index(i)
                 up = Mux(self.clamp_enable[port], self.clamp_value[port], up)
@@ -184,17 +196,14 @@ class Replica(wiring.Component):
 
     def _counted(self, m: Module, states, sums) -> list[Value]:
         """Counters with the fields and noise added."""
-        op, half = self.op, (self._highest + 1) // 2
-        noises, limits = self._rows[:, 0].tolist(), self._rows[:, 1].tolist()
-        noise = lookup(m, self.segment, noises, "noise", max(1, max(noises).bit_length()))
-        width = self._highest.bit_length()
-        lowest = lookup(m, self.segment, [half - x for x in limits], "lowest", width)
-        highest = lookup(m, self.segment, [half + x - 1 for x in limits], "highest", width)
-        if isinstance(lowest, Const):
-            lowest, highest = lowest.value, highest.value
-        bits, found = self._random.bits(op.nodes), []
+        op, bits, found = self.op, self._random.bits(self.op.nodes), []
+        levels = {}  # what nodes of a class have in common
         for i, state in enumerate(states):
-            most = int(op.reaches[i]) + max(noises)
+            kind = int(op.node_classes[i])
+            if kind not in levels:
+                levels[kind] = self._levels_of(m, i, f"_{kind}" if op.classes is not None else "")
+            noise, lowest, highest = levels[kind]
+            most = int(op.reaches[i] + self._noises(i).max())
             source = Int.fit(-most, most)
             added = Signal(element_shape(source), name=f"added_{i}")
             if isinstance(noise, Const):
@@ -204,11 +213,22 @@ class Replica(wiring.Component):
             else:
                 value = (sums[i] << 1) + self._base(i) + Mux(bits[i], noise, -noise)
             m.d.comb += added.eq(value)
-            following = Signal(width, name=f"following_{i}")
+            following = Signal(len(state), name=f"following_{i}")
             total = saturated_sum(m, state, added, highest, source, f"sum_{i}", lowest)
             m.d.comb += following.eq(total)
             found.append(following)
         return found
+
+    def _levels_of(self, m: Module, i: int, suffix: str) -> tuple:
+        """Noise, and the lowest and highest count, of a node's class in this segment."""
+        half, width = self._halves[i], self._widths[i]
+        noises, limits = self._noises(i).tolist(), self._limits(i).tolist()
+        noise = lookup(m, self.segment, noises, f"noise{suffix}", max(1, max(noises).bit_length()))
+        lowest = lookup(m, self.segment, [half - x for x in limits], f"lowest{suffix}", width)
+        highest = lookup(m, self.segment, [half + x - 1 for x in limits], f"highest{suffix}", width)
+        if isinstance(lowest, Const):
+            lowest, highest = lowest.value, highest.value
+        return noise, lowest, highest
 
     def _heat_bath(self, m: Module, sums) -> list[Value]:
         """Whether a node's random number is below the threshold of its field."""
@@ -266,14 +286,13 @@ class Replica(wiring.Component):
     def area(self) -> Area:
         op = self.op
         total = self._random.area()
-        width = self._highest.bit_length()
-        for i in range(op.nodes):
+        for i, width in enumerate(self._widths):
             nodes, weights = self._neighbours(i)
             own = int(np.abs(weights).sum()).bit_length()
             total += Area(lut=round(1.2 * len(nodes)))  # the sum of bits
             if self._counts:
-                most = int(op.reaches[i] + self._rows[:, 0].max())
-                total += saturated_sum_area(self._highest, Int.fit(-most, most))
+                most = int(op.reaches[i] + self._noises(i).max())
+                total += saturated_sum_area(2 * self._halves[i] - 1, Int.fit(-most, most))
             else:
                 entries = int(np.abs(weights).sum()) + 1
                 total += area.table(entries * len(self._rows), NUMBER) + area.comparison(NUMBER)
