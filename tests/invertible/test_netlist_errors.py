@@ -7,7 +7,6 @@ import pytest
 from hwgen.errors import HwgenError, InvalidInput, MissingTool, Unsupported
 from hwgen.invertible.netlist import read_blif, read_verilog
 
-
 BLACK_BOX = "(* blackbox *) module foo (input a, output y); endmodule\n"
 REFUSED = {
     "register": (
