@@ -21,6 +21,7 @@ _KINDS = {
     "$_NOR_": ("nor", "A B", "Y"),
     "$_XOR_": ("xor", "A B", "Y"),
     "$_XNOR_": ("xnor", "A B", "Y"),
+    "$_MUX_": ("mux", "A B S", "Y"),
     "$__FULL_ADDER": ("full_adder", "A B C", "S CO"),
 }
 _STATE = {

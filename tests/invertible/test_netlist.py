@@ -222,6 +222,17 @@ def test_products_take_no_more_than_a_generated_multiplier(n, m, text, written):
             assert circuit.evaluate({"a": a, "b": b})["y"] == a * b
 
 
+def test_a_choice_is_one_gate(written):
+    text = "module m (input [1:0] a, b, input s, output [1:0] y); assign y = s ? b : a; endmodule"
+    circuit = read_verilog(written(text))
+    hamiltonian = circuit.hamiltonian()
+    # Each bit: the output and an auxiliary spin.
+    assert len(hamiltonian) == 5 + 2 * 2
+    assert [relation.name for relation in hamiltonian.relations] == ["mux", "mux"]
+    expected = {(a, b, s, b if s else a) for a in range(4) for b in range(4) for s in range(2)}
+    assert rows(circuit, ["a", "b", "s", "y"]) == expected
+
+
 @pytest.mark.parametrize(("width", "nodes"), [(2, 2 + 2), (3, 3 + 2), (4, 4 + 4), (8, 8 + 8)])
 def test_parities_are_built_of_full_adders(width, nodes, written):
     text = f"module m (input [{width - 1}:0] a, output y, odd); assign y = ^a, odd = ~y; endmodule"
