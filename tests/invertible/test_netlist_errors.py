@@ -30,6 +30,11 @@ REFUSED = {
         InvalidInput,
         r"design\.v:2: a combinational loop through '[pq]'(, '[pqy]')*; cut it",
     ),
+    "long loop": (
+        "module m (input [15:0] a, output [15:0] y);\nassign y = a & {y[14:0], y[15]}; endmodule",
+        InvalidInput,
+        r"design\.v:1: a combinational loop through ('y\[\d+\]', ){8}8 more; cut it",
+    ),
     "inout": (
         "module m (inout a, input b, output y);\nassign y = a & b;\nendmodule",
         Unsupported,
