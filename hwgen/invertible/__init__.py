@@ -5,6 +5,7 @@ from .circuit import Circuit, Net
 from .clamping import Clamped
 from .gates import CATALOGUE, Gate
 from .hamiltonian import Hamiltonian
+from .netlist import read_blif, read_verilog
 from .relations import Contradiction, Relation
 from .truth_table import fit
 
@@ -21,4 +22,6 @@ __all__ = [
     "comparator",
     "fit",
     "multiplier",
+    "read_blif",
+    "read_verilog",
 ]

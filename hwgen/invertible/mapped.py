@@ -21,6 +21,7 @@ _KINDS = {
     "$_NOR_": ("nor", "A B", "Y"),
     "$_XOR_": ("xor", "A B", "Y"),
     "$_XNOR_": ("xnor", "A B", "Y"),
+    "$_MUX_": ("mux", "A B S", "Y"),
     "$__FULL_ADDER": ("full_adder", "A B C", "S CO"),
 }
 _STATE = {
@@ -232,9 +233,9 @@ def _loop(sources, module, cells: list[Cell], maker, start: int) -> NoReturn:
                     (_net_place(sources, names, module, b) for b in bits if b in names),
                     str(sources),
                 )
-                raise InvalidInput(
-                    f"{where}: a combinational loop through {', '.join(told) or 'nets without a name'}; cut it"
-                )
+                more = [f"{len(told) - 8} more"] if len(told) > 8 else []
+                shown = ", ".join([*told[:8], *more]) or "nets without a name"
+                raise InvalidInput(f"{where}: a combinational loop through {shown}; cut it")
             if need is not None and need not in before:
                 before[need] = place
                 queue.append(need)

@@ -38,7 +38,7 @@ _ARITHMETIC = ("opt", "alumacc", "maccmap", "opt")
 _MAP = "techmap -map +/techmap.v -map adders.v"
 _GATES = (
     "setundef -zero",
-    "abc -g AND,OR,XOR,NAND,NOR,XNOR",
+    "abc -g AND,OR,XOR,NAND,NOR,XNOR,MUX",
     "opt_clean",
     "tee -q write_json mapped.json",
 )
@@ -48,7 +48,8 @@ def read_verilog(path: str | Path | Sequence[str | Path], top: str | None = None
     """The circuit of a combinational Verilog module; its ports are the words.
 
     Yosys elaborates and maps it. Sums, differences, comparisons and products become adders of one
-    bit, as do adders that are written gate by gate; the rest becomes gates of two inputs.
+    bit, as do adders that are written gate by gate; the rest becomes gates of two inputs and
+    multiplexers.
 
     Parameters
     ----------
