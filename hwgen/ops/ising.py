@@ -39,7 +39,10 @@ class Ising(Op):
       is below ``table[row, F[i] + reach]``. With ``65536 / (1 + exp(-2 b F))`` in the table that is the
       heat bath of ``exp(-b E)``: Camsari et al., Phys. Rev. X 7, 031014, 2017.
 
-    Clamped spins have their value whatever their circuit says. Replicas differ in their random numbers
+    Clamped spins have their value whatever their circuit says. ``products`` are nodes without a spin of
+    their own, 1 where two others are: to the F of each of those, the F of the product is added while
+    the other is 1, so that it is half of what turning it over changes the energy by. (Energies of
+    more than two spins, as in Sejnowski, AIP Conf. Proc. 151, 1986.) Replicas differ in their random numbers
     and their rows of the table. With ``swap_every`` n, every n cycles are followed by :attr:`settling`
     ones in which no spin is updated; in the last of them replicas p and p + 1 change places, p even
     and odd in turn, if ``d = (E[p] - E[p + 1]) / 2 <= 0`` or if a 16-bit number is below
@@ -73,8 +76,10 @@ class Ising(Op):
         Shape (generators,): what the generators' states are XORed with, see :attr:`generators`.
     ports
         Nodes that a frame can clamp.
+    products
+        Shape (products, 3): a node, and the two that it is the product of.
     colours
-        Shape (nodes,), of ``gibbs``: neighbours differ.
+        Shape (nodes,), of ``gibbs``: nodes differ that influence each other, see :attr:`influences`.
     classes
         Shape (nodes,), of ``accumulator``: which noise and limit a node has. None: all the same.
     relation_nodes, relation_tables
@@ -103,6 +108,7 @@ class Ising(Op):
     table: Constant
     seeds: Constant
     ports: tuple[int, ...] = ()
+    products: Constant | None = None
     colours: Constant | None = None
     classes: Constant | None = None
     relation_nodes: Constant | None = None
@@ -135,15 +141,25 @@ class Ising(Op):
         return self.classes.array if self.classes is not None else np.zeros(self.nodes, np.int64)
 
     @cached_property
+    def spins(self) -> np.ndarray:
+        """Nodes with a spin of their own: int64, ascending."""
+        nodes = np.arange(self.nodes)
+        return nodes if self.products is None else np.setdiff1d(nodes, self.products.array[:, 0])
+
+    @cached_property
     def places(self) -> np.ndarray:
-        """By node, which of the numbers of a replica it draws: its place among those of its colour."""
-        if self.colours is None:
-            return np.arange(self.nodes)
-        places = np.zeros(self.nodes, np.int64)
+        """By node, which number of a replica it draws: its place among the spins of its colour, or -1."""
+        places = np.full(self.nodes, -1)
         for colour in range(self.colour_count):
-            members = np.flatnonzero(self.colours.array == colour)
+            members = self.members(colour)
             places[members] = np.arange(len(members))
         return places
+
+    def members(self, colour: int) -> np.ndarray:
+        """The spins of a colour: int64, ascending."""
+        if self.colours is None:
+            return self.spins
+        return self.spins[self.colours.array[self.spins] == colour]
 
     @property
     def replica_generators(self) -> int:
@@ -175,9 +191,38 @@ class Ising(Op):
         return matrix
 
     @cached_property
+    def pair_reaches(self) -> np.ndarray:
+        """By node, the largest ``|F|`` without what products add: int64 (nodes,)."""
+        return np.abs(self.h.array) + np.abs(self.matrix).sum(axis=1)
+
+    @cached_property
     def reaches(self) -> np.ndarray:
         """By node, the largest ``|F|``: int64 (nodes,)."""
-        return np.abs(self.h.array) + np.abs(self.matrix).sum(axis=1)
+        reaches = self.pair_reaches.copy()
+        for node, *factors in () if self.products is None else self.products.array:
+            reaches[factors] += self.pair_reaches[node]
+        reaches.setflags(write=False)
+        return reaches
+
+    @cached_property
+    def influences(self) -> np.ndarray:
+        """Whether the F of spin i depends on spin j: bool (nodes, nodes), False for products."""
+        near = self.matrix != 0
+        if self.products is None:
+            return near
+        factors = np.eye(self.nodes, dtype=bool)  # of which spins a node is made
+        for node, *pair in self.products.array:
+            factors[node] = False
+            factors[node, pair] = True
+        near = near @ factors  # by node, spins that its own F depends on
+        found = near.copy()
+        for node, a, b in self.products.array:
+            found[a] |= near[node]
+            found[b] |= near[node]
+            found[a, b] = found[b, a] = True
+        found[self.products.array[:, 0]] = False
+        np.fill_diagonal(found, False)
+        return found
 
     @property
     def reach(self) -> int:
@@ -227,6 +272,8 @@ class Ising(Op):
     def cost(self, x: Type, *, schedule: Schedule) -> Cost:
         terms = self.nodes + 2 * (0 if self.edges is None else len(self.edges.array))
         terms += self.nodes * (2 if self.engine == "accumulator" else 0)
+        if self.products is not None:
+            terms += 2 * len(self.products.array)
         updates = self.cycles * self.replicas
         return Cost(
             additions=updates * terms // self.colour_count,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from hwgen.errors import RuleViolation
-from hwgen.ir import GraphBuilder, Type
+from hwgen.ir import Constant, GraphBuilder, Type
 from hwgen.ops.ising import Ising
 from hwgen.ops.lib import xorshift
 from hwgen.ops.lib.ising_walk import Walk
@@ -33,24 +33,41 @@ def network(
     density=0.5,
     derived=0,
     classes=1,
+    products=0,
 ) -> Ising:
     """A random network."""
-    pairs = [(i, j) for i in range(nodes) for j in range(i + 1, nodes) if rng.random() < density]
+    classes = min(classes, nodes)
+    order = rng.permutation(nodes).tolist()
+    made = {}
+    while nodes - len(made) > 2 and len(made) < products:
+        node = order.pop()
+        made[node] = rng.choice(order[: max(2, nodes - products)], 2, replace=False).tolist()
+    pairs = [
+        (i, j)
+        for i in range(nodes)
+        for j in range(i + 1, nodes)
+        if rng.random() < density and not set(made.get(i, [i])) & set(made.get(j, [j]))
+    ]
     weights = rng.choice([w for w in range(-most, most + 1) if w], len(pairs))
     h = rng.integers(-most, most, nodes, endpoint=True)
-    edges = pairs or None
-    colours = None
-    reach = int(
-        max(
-            abs(h[i]) + sum(abs(w) for w, p in zip(weights, pairs, strict=True) if i in p)
-            for i in range(nodes)
-        )
+    bare = Ising(
+        h=Constant(h),
+        edges=Constant(pairs) if pairs else None,
+        couplings=Constant(weights) if pairs else None,
+        engine=engine,
+        cycles=cycles,
+        starts=Constant([0]),
+        levels=Constant([[0]]),
+        table=Constant([0]),
+        seeds=Constant([0]),
+        products=Constant([[node, *two] for node, two in made.items()]) if made else None,
     )
+    colours, reach = None, bare.reach
     rows = int(rng.integers(1, 4))
     if engine == "gibbs":
         colours = [0] * nodes
         for i in range(nodes):
-            taken = {colours[a] for a, b in pairs if b == i}
+            taken = {colours[j] for j in range(i) if bare.influences[i, j]}
             colours[i] = next(c for c in range(nodes) if c not in taken)
         fields = np.arange(-reach, reach + 1)
         strength = rng.uniform(0.1, 1, rows)[:, None]
@@ -81,34 +98,28 @@ def network(
         if chain:
             relations["derived"] = chain
             relations["derived_tables"] = rng.integers(-(1 << 63), (1 << 63) - 1, len(chain))
-    op = {
-        "h": h,
-        "edges": edges,
-        "couplings": weights if pairs else None,
-        "engine": engine,
-        "cycles": cycles,
+    free = [k for k in range(nodes) if k not in made]
+    attributes = {
         "starts": starts,
         "levels": rng.integers(0, rows, (segments, replicas)),
         "table": table,
         "seeds": (1 << 31) + rng.choice(1 << 20, 400, replace=False) * 2039,
-        "ports": tuple(int(p) for p in rng.choice(nodes, min(ports, nodes), replace=False)),
         "colours": colours,
         "classes": np.arange(nodes) % classes if classes > 1 and engine == "accumulator" else None,
-        **relations,
-        "target": int(rng.integers(-3 * nodes, 0)) if checks == "energy" else None,
-        "stops": stops,
-        "swap_every": int(count * rng.integers(1, 4)) if swaps else 0,
         "swap_table": np.sort(rng.integers(0, 65537, (replicas - 1, 6)))[:, ::-1]
         if swaps
         else None,
+        **relations,
     }
-    for name, value in op.items():
-        if value is not None and not isinstance(value, int | str | bool | tuple):
-            from hwgen.ir.constant import Constant
-
-            op[name] = Constant(np.asarray(value))
-    made = Ising(**op)
-    return replace(made, seeds=Constant(made.seeds.array[: made.generators]))
+    op = replace(
+        bare,
+        ports=tuple(int(p) for p in rng.choice(free, min(ports, len(free)), replace=False)),
+        target=int(rng.integers(-3 * nodes, 0)) if checks == "energy" else None,
+        stops=stops,
+        swap_every=int(count * rng.integers(1, 4)) if swaps else 0,
+        **{name: None if v is None else Constant(v) for name, v in attributes.items()},
+    )
+    return replace(op, seeds=Constant(op.seeds.array[: op.generators]))
 
 
 def case(rng, **choices) -> Case:
@@ -133,6 +144,7 @@ def cases(draw) -> Case:
         segments=int(rng.integers(1, 4)),
         derived=int(rng.choice([0, 3, 10])),
         classes=int(rng.choice([1, 1, 3])),
+        products=int(rng.choice([0, 0, 3])),
     )
 
 
@@ -145,6 +157,8 @@ class TestIsing(OpTests):
     corners = (
         corner(1),
         corner(10, classes=3, segments=2),
+        corner(11, nodes=9, products=4, classes=2, derived=2),
+        corner(12, nodes=9, products=4, engine="gibbs", replicas=2, swaps=True, checks="energy"),
         corner(2, engine="gibbs", nodes=9, stops=False),
         corner(3, engine="gibbs", replicas=4, swaps=True, cycles=60, checks="energy"),
         # More than one generator a replica; exchanged counters; nothing to check.
@@ -181,8 +195,14 @@ def naive_run(op: Ising, x: list[int]) -> list[int]:
     random = [s ^ seed for s in op.seeds.array.tolist()]
     each = op.replica_generators
 
+    products = [] if op.products is None else op.products.array.tolist()
+    made = {node for node, _, _ in products}
+
     def clamped(spins):
-        return [clamps.get(i, m) for i, m in enumerate(spins)]
+        spins = [clamps.get(i, m) for i, m in enumerate(spins)]
+        for node, a, b in products:
+            spins[node] = 1 if spins[a] == spins[b] == 1 else -1
+        return spins
 
     spins, counters = [], []
     for r in range(replicas):
@@ -196,7 +216,11 @@ def naive_run(op: Ising, x: list[int]) -> list[int]:
         for (i, j), w in zip(edges, weights, strict=True):
             f[i] += w * m[j]
             f[j] += w * m[i]
-        return f
+        g = list(f)
+        for node, a, b in products:
+            g[a] += f[node] * (m[b] > 0)
+            g[b] += f[node] * (m[a] > 0)
+        return g
 
     def energy(m):
         e = sum(a * b for a, b in zip(h, m, strict=True))
@@ -252,10 +276,10 @@ def naive_run(op: Ising, x: list[int]) -> list[int]:
                 f = fields(spins[r])
                 own = random[r * each : (r + 1) * each]
                 if op.engine == "accumulator":
-                    for i in range(n):
+                    for place, i in enumerate(k for k in range(n) if k not in made):
                         kind = 0 if op.classes is None else op.classes.array.tolist()[i]
                         noise, limit = row[2 * kind : 2 * kind + 2]
-                        sign = 1 if own[i // 32] >> (i % 32) & 1 else -1
+                        sign = 1 if own[place // 32] >> (place % 32) & 1 else -1
                         counters[r][i] = max(
                             -limit, min(limit - 1, counters[r][i] + f[i] + noise * sign)
                         )
@@ -263,7 +287,7 @@ def naive_run(op: Ising, x: list[int]) -> list[int]:
                 else:
                     m, place = list(spins[r]), 0
                     for i in range(n):
-                        if colours[i] == phase % (max(colours) + 1):
+                        if i not in made and colours[i] == phase % (max(colours) + 1):
                             number = own[place // 2] >> (16 * (place % 2)) & 0xFFFF
                             m[i] = 1 if number < row[f[i] + reach] else -1
                             place += 1
@@ -322,6 +346,25 @@ class TestXorshift:
                 for bit, row in enumerate(xorshift.matrix())
             )
             assert found == following
+
+
+def test_products_are_energies_of_more_spins():
+    """F is half of what turning a spin over changes the energy by, products turned with it."""
+    for seed in range(20):
+        op = network(np.random.default_rng(seed), nodes=9, products=4, ports=0, density=0.7)
+        assert len(op.products.array) == 4
+        walk = Walk(op, np.zeros((1, 9), np.int64))
+        spins = np.random.default_rng(seed).choice([-1, 1], (30, 1, 9))
+        node, a, b = op.products.array.T
+        spins[..., node] = np.minimum(spins[..., a], spins[..., b])
+        fields = walk.fields(spins)
+        pulls, energy = walk.pulls(spins, fields), walk.energies(spins, fields)
+        for i in op.spins.tolist():
+            turned = spins.copy()
+            turned[..., i] *= -1
+            turned[..., node] = np.minimum(turned[..., a], turned[..., b])
+            change = walk.energies(turned, walk.fields(turned)) - energy
+            assert np.array_equal(change, 2 * spins[..., i] * pulls[..., i])
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def verify(op: Ising) -> None:
     if not 1 <= op.cycles <= MAX_CYCLES:
         raise RuleViolation(f"cycles must lie in 1..{MAX_CYCLES}, not {op.cycles}")
     _verify_network(op)
+    _verify_products(op)
     _verify_colours(op)
     _verify_table(op)
     _verify_checker(op)
@@ -69,6 +70,26 @@ def _verify_network(op: Ising) -> None:
         raise RuleViolation(f"ports must be different nodes 0..{op.nodes - 1}, found {op.ports}")
 
 
+def _verify_products(op: Ising) -> None:
+    if op.products is None:
+        return
+    rows = op.products.array
+    _shape(op.products, (len(rows), 3), "products", "a node and two that it is the product of")
+    if rows.min() < 0 or rows.max() >= op.nodes or any(len(set(row)) < 3 for row in rows.tolist()):
+        raise RuleViolation(f"products must name three different nodes 0..{op.nodes - 1}")
+    made = set(rows[:, 0].tolist())
+    if len(made) < len(rows) or made.intersection(rows[:, 1:].ravel().tolist()):
+        raise RuleViolation("a product must be one of two spins, and given once")
+    if made.intersection(op.ports):
+        raise RuleViolation("a product cannot be a port: clamp what it is made of")
+    factors = {node: {a, b} for node, a, b in rows.tolist()}
+    for i, j in [] if op.edges is None else op.edges.array.tolist():
+        if factors.get(i, {i}) & factors.get(j, {j}):
+            raise RuleViolation(
+                f"nodes {i} and {j} must not be coupled, for they are made of the same spin"
+            )
+
+
 def _verify_colours(op: Ising) -> None:
     if op.classes is not None:
         if op.engine != "accumulator":
@@ -87,12 +108,11 @@ def _verify_colours(op: Ising) -> None:
     _shape(op.colours, (op.nodes,), "colours", "one a node")
     if set(op.colours.array.tolist()) != set(range(op.colours.hi + 1)):
         raise RuleViolation("colours must be 0, 1, ... without a gap")
-    if op.edges is not None:
-        i, j = op.edges.array.T
-        same = op.colours.array[i] == op.colours.array[j]
-        if same.any():
-            at = int(same.argmax())
-            raise RuleViolation(f"nodes {i[at]} and {j[at]} are neighbours and have one colour")
+    colours = op.colours.array
+    wrong = np.argwhere(op.influences & (colours[:, None] == colours))
+    if len(wrong):
+        i, j = wrong[0]
+        raise RuleViolation(f"nodes {i} and {j} influence each other and have one colour")
 
 
 def _verify_table(op: Ising) -> None:

@@ -53,10 +53,13 @@ class Walk:
     def __init__(self, op: Ising, clamps: np.ndarray) -> None:
         self.op = op
         self._product = _gathered(op.matrix) or product(op.matrix, 1)
-        self._members = [
-            np.flatnonzero(op.colours.array == colour) if op.colours is not None else None
-            for colour in range(op.colour_count)
-        ]
+        self._members = [op.members(colour) for colour in range(op.colour_count)]
+        self._products = None if op.products is None else op.products.array.T
+        if self._products is not None:
+            node, *factors = self._products
+            shares = np.zeros((2 * len(node), op.nodes), np.int64)
+            shares[np.arange(2 * len(node)), np.concatenate(factors)] = 1
+            self._through = product(shares, int(op.pair_reaches.max()))
         self._period = op.swap_every + op.settling if op.swap_every else 0
         self._clamps = clamps
 
@@ -76,9 +79,19 @@ class Walk:
         return State(self._clamped(2 * ups - 1), counters, generators)
 
     def fields(self, spins: np.ndarray) -> np.ndarray:
-        """F of all spins: int64 (runs, replicas, nodes)."""
+        """F of all nodes, without what products add: int64 (runs, replicas, nodes)."""
         flat = spins.reshape(-1, self.op.nodes)
         return self._product(flat).reshape(spins.shape) + self.op.h.array
+
+    def pulls(self, spins: np.ndarray, fields: np.ndarray) -> np.ndarray:
+        """F with what products add, by which spins turn: int64 (runs, replicas, nodes)."""
+        if self._products is None:
+            return fields
+        node, a, b = self._products
+        own = fields[..., node]
+        added = np.concatenate([own * (spins[..., b] > 0), own * (spins[..., a] > 0)], axis=-1)
+        flat = added.reshape(-1, added.shape[-1])
+        return fields + self._through(flat).reshape(fields.shape)
 
     def energies(self, spins: np.ndarray, fields: np.ndarray) -> np.ndarray:
         """E: int64 (runs, replicas)."""
@@ -107,17 +120,18 @@ class Walk:
             return self._exchange(turn, state, fields) if phase == self._period - 1 else state
         own = state.generators[:, : op.replicas * op.replica_generators]
         own = own.reshape(len(own), op.replicas, op.replica_generators)
-        table = op.table.array[op.rows(cycle)]
+        table, pulls = op.table.array[op.rows(cycle)], self.pulls(state.spins, fields)
         if op.engine == "accumulator":
             noise, limit = table[:, 2 * op.node_classes], table[:, 2 * op.node_classes + 1]
-            r = 2 * xorshift.bits(own, op.nodes).astype(np.int64) - 1
-            counters = np.clip(state.counters + fields + noise * r, -limit, limit - 1)
+            r = 2 * xorshift.bits(own, len(op.spins)).astype(np.int64) - 1
+            noises = noise * r[..., op.places]
+            counters = np.clip(state.counters + pulls + noises, -limit, limit - 1)
             spins = self._clamped(np.where(counters >= 0, 1, -1))
             return state._replace(spins=spins, counters=counters)
         members = self._members[phase % op.colour_count]
         numbers = xorshift.halves(own, len(members)).astype(np.int64)
         replicas = np.arange(op.replicas)[:, None]
-        below = numbers < table[replicas, fields[..., members] + op.reach]
+        below = numbers < table[replicas, pulls[..., members] + op.reach]
         spins = state.spins.copy()
         spins[..., members] = np.where(below, 1, -1)
         return state._replace(spins=self._clamped(spins))
@@ -140,8 +154,13 @@ class Walk:
         return state._replace(spins=state.spins[runs, order], counters=state.counters[runs, order])
 
     def _clamped(self, spins: np.ndarray) -> np.ndarray:
+        """Spins with the clamped ones and products in their places."""
         clamps = self._clamps[:, None]
-        return np.where(clamps != 0, clamps, spins)
+        spins = np.where(clamps != 0, clamps, spins)
+        if self._products is not None:
+            node, a, b = self._products
+            spins[..., node] = np.minimum(spins[..., a], spins[..., b])
+        return spins
 
     def states(self, seeds: np.ndarray, cycles: int) -> Iterator[State]:
         """The first one and those behind so many cycles; nothing is checked."""

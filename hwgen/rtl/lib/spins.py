@@ -27,7 +27,7 @@ NUMBER = 16  # bits of a random number
 
 def energy_width(op: Ising) -> int:
     """Bits of a sum of ``m (h + F)`` over all spins."""
-    most = int((np.abs(op.h.array) + op.reaches).sum())
+    most = int((np.abs(op.h.array) + op.pair_reaches).sum())
     return Int.fit(-most, most).width
 
 
@@ -80,9 +80,10 @@ class Replica(wiring.Component):
         self.op, self.index = op, index
         self._levels = op.levels.array[:, index]
         self._rows = op.table.array[self._levels]
-        self._halves = [self._half(i) for i in range(op.nodes)]
-        self._widths = [(2 * half - 1).bit_length() for half in self._halves]
-        bits = sum(self._widths)
+        self._own = op.spins.tolist()
+        self._halves = {i: self._half(i) for i in self._own}
+        self._widths = {i: (2 * half - 1).bit_length() for i, half in self._halves.items()}
+        bits = sum(self._widths.values())
         self.has_energy = op.checks == "energy" or bool(op.swap_every)
         each = op.replica_generators
         self._random = Xorshift(op.seeds.array[index * each : (index + 1) * each])
@@ -129,14 +130,16 @@ class Replica(wiring.Component):
         op = self.op
         m.submodules.random = random = self._random
         m.d.comb += [random.load.eq(self.load), random.seed.eq(self.seed)]
-        states = [Signal(width, name=f"state_{i}") for i, width in enumerate(self._widths)]
-        m.d.comb += self.registers.eq(Cat(*states))
+        states = {i: Signal(width, name=f"state_{i}") for i, width in self._widths.items()}
+        m.d.comb += self.registers.eq(Cat(*states.values()))
         ups = self._spins(m, states)
-        sums = [self._sum(m, i) for i in range(op.nodes)]
-        following = self._counted(m, states, sums) if self._counts else self._heat_bath(m, sums)
+        sums = [self._sum(m, ups, i) for i in range(op.nodes)]
+        pulls = self._pulls(m, ups, sums)
+        following = self._counted(m, states, pulls) if self._counts else self._heat_bath(m, pulls)
         first = Value.cast(random.first)
         at = 0
-        for i, (state, after) in enumerate(zip(states, following, strict=True)):
+        for i, state in states.items():
+            after = following[i]
             up = first[i % len(first)]
             begin = (self._halves[i] - 1) + up if self._counts else up
             own = slice(at, at + len(state))
@@ -157,16 +160,25 @@ class Replica(wiring.Component):
             self._energy(m, ups, sums)
         return m
 
-    def _spins(self, m: Module, states: list[Signal]) -> list[Value]:
+    @property
+    def _products(self) -> list[list[int]]:
+        return [] if self.op.products is None else self.op.products.array.tolist()
+
+    def _spins(self, m: Module, states: dict[int, Signal]) -> list[Signal]:
         """Of a counter the sign; of a clamped node its value."""
         op = self.op
-        for i, (state, half) in enumerate(zip(states, self._halves, strict=True)):
+        ups = [Signal(name=f"spin_{i}") for i in range(op.nodes)]
+        for i, state in states.items():
+            half = self._halves[i]
             up = state[-1] if half & (half - 1) == 0 else state >= half
             if i in op.ports:
                 port = op.ports.index(i)
                 up = Mux(self.clamp_enable[port], self.clamp_value[port], up)
-            m.d.comb += self.spins[i].eq(up)
-        return list(self.spins)
+            m.d.comb += ups[i].eq(up)
+        for node, a, b in self._products:
+            m.d.comb += ups[node].eq(ups[a] & ups[b])
+        m.d.comb += self.spins.eq(Cat(*ups))
+        return ups
 
     def _neighbours(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         row = self.op.matrix[i]
@@ -177,7 +189,7 @@ class Replica(wiring.Component):
         """F if all terms of the sum were 0."""
         return int(self.op.h.array[i] - np.abs(self.op.matrix[i]).sum())
 
-    def _sum(self, m: Module, i: int) -> Value:
+    def _sum(self, m: Module, ups, i: int) -> Value:
         """S of a node, where F = base + 2 S: the weights of the neighbours that pull it up."""
         nodes, weights = self._neighbours(i)
         if not len(nodes):
@@ -185,7 +197,7 @@ class Replica(wiring.Component):
         total = 0
         for weight in sorted(set(np.abs(weights).tolist())):
             pull = [
-                self.spins[int(j)] if w > 0 else ~self.spins[int(j)]
+                ups[int(j)] if w > 0 else ~ups[int(j)]
                 for j, w in zip(nodes, weights, strict=True)
                 if abs(w) == weight
             ]
@@ -194,11 +206,26 @@ class Replica(wiring.Component):
         m.d.comb += pulls.eq(total)
         return pulls
 
-    def _counted(self, m: Module, states, sums) -> list[Value]:
+    def _pulls(self, m: Module, ups, sums) -> dict[int, Value]:
+        """By spin, its F less :meth:`_base`: 2 S, and F of the products that would turn with it."""
+        through: dict[int, list[Value]] = {i: [] for i in self._own}
+        for node, *factors in self._products:
+            most = int(self.op.pair_reaches[node])
+            shape = element_shape(Int.fit(-most, most))
+            field = Signal(shape, name=f"field_{node}")
+            m.d.comb += field.eq((sums[node] << 1) + self._base(node))
+            for factor, other in zip(factors, reversed(factors), strict=True):
+                part = Signal(shape, name=f"through_{node}_{factor}")
+                m.d.comb += part.eq(Mux(ups[other], field, 0))
+                through[factor].append(part)
+        return {i: sum(through[i], sums[i] << 1) for i in self._own}
+
+    def _counted(self, m: Module, states, pulls) -> dict[int, Value]:
         """Counters with the fields and noise added."""
-        op, bits, found = self.op, self._random.bits(self.op.nodes), []
+        op, bits, found = self.op, self._random.bits(len(self._own)), {}
         levels = {}  # what nodes of a class have in common
-        for i, state in enumerate(states):
+        for i, state in states.items():
+            bit = bits[int(op.places[i])]
             kind = int(op.node_classes[i])
             if kind not in levels:
                 levels[kind] = self._levels_of(m, i, f"_{kind}" if op.classes is not None else "")
@@ -208,15 +235,15 @@ class Replica(wiring.Component):
             added = Signal(element_shape(source), name=f"added_{i}")
             if isinstance(noise, Const):
                 # S and the random bit are one sum, with the constants of both in one.
-                kick = (bits[i] << 1) * noise.value if noise.value else Const(0, 1)
-                value = (sums[i] << 1) + kick + (self._base(i) - noise.value)
+                kick = (bit << 1) * noise.value if noise.value else Const(0, 1)
+                value = pulls[i] + kick + (self._base(i) - noise.value)
             else:
-                value = (sums[i] << 1) + self._base(i) + Mux(bits[i], noise, -noise)
+                value = pulls[i] + self._base(i) + Mux(bit, noise, -noise)
             m.d.comb += added.eq(value)
             following = Signal(len(state), name=f"following_{i}")
             total = saturated_sum(m, state, added, highest, source, f"sum_{i}", lowest)
             m.d.comb += following.eq(total)
-            found.append(following)
+            found[i] = following
         return found
 
     def _levels_of(self, m: Module, i: int, suffix: str) -> tuple:
@@ -230,18 +257,26 @@ class Replica(wiring.Component):
             lowest, highest = lowest.value, highest.value
         return noise, lowest, highest
 
-    def _heat_bath(self, m: Module, sums) -> list[Value]:
+    def _heat_bath(self, m: Module, pulls) -> dict[int, Value]:
         """Whether a node's random number is below the threshold of its field."""
         op = self.op
         numbers = self._random.halves(int(op.places.max()) + 1)
         rows = sorted(set(self._levels.tolist()))
         row = lookup(m, self.segment, [rows.index(r) for r in self._levels], "row", 8)
-        found = []
-        for i, total in enumerate(sums):
-            most = int(np.abs(op.matrix[i]).sum())
-            fields = self._base(i) + 2 * np.arange(most + 1) + op.reach
+        mixed = {factor for _, *factors in self._products for factor in factors}
+        found = {}
+        for i, pull in pulls.items():
+            # F is odd or even for all states, unless products come and go.
+            most, step = int(op.reaches[i]), 1 if i in mixed else 2
+            lowest = self._base(i) if step == 2 else -most
+            if step == 2:
+                most = int(np.abs(op.matrix[i]).sum()) * 2 + lowest
+            index = Signal(range((most - lowest) // step + 1), name=f"index_{i}")
+            above_lowest = pull + (self._base(i) - lowest)
+            m.d.comb += index.eq(above_lowest >> (step - 1))
+            fields = np.arange(lowest, most + 1, step) + op.reach
             thresholds = [
-                lookup(m, total, op.table.array[r, fields].tolist(), f"threshold_{i}_{k}", 17)
+                lookup(m, index, op.table.array[r, fields].tolist(), f"threshold_{i}_{k}", 17)
                 for k, r in enumerate(rows)
             ]
             threshold = thresholds[0]
@@ -251,9 +286,9 @@ class Replica(wiring.Component):
                     for k, value in enumerate(thresholds):
                         with m.Case(k):
                             m.d.comb += threshold.eq(value)
-            above = Signal(name=f"up_{i}")
-            m.d.comb += above.eq(numbers[int(op.places[i])] < threshold)
-            found.append(above)
+            up = Signal(name=f"up_{i}")
+            m.d.comb += up.eq(numbers[int(op.places[i])] < threshold)
+            found[i] = up
         return found
 
     def _energy(self, m: Module, ups, sums) -> None:
@@ -261,7 +296,7 @@ class Replica(wiring.Component):
         op = self.op
         row, level = [], 0
         for i, (up, total) in enumerate(zip(ups, sums, strict=True)):
-            most = abs(int(op.h.array[i])) + int(op.reaches[i])
+            most = abs(int(op.h.array[i])) + int(op.pair_reaches[i])
             shape = element_shape(Int.fit(-most, most))
             outer = Signal(shape, name=f"pull_and_bias_{i}")
             term = Signal(shape, name=f"term_{i}", reset_less=True)
@@ -286,17 +321,20 @@ class Replica(wiring.Component):
     def area(self) -> Area:
         op = self.op
         total = self._random.area()
-        for i, width in enumerate(self._widths):
+        for i in range(op.nodes):
             nodes, weights = self._neighbours(i)
             own = int(np.abs(weights).sum()).bit_length()
             total += Area(lut=round(1.2 * len(nodes)))  # the sum of bits
-            if self._counts:
-                most = int(op.reaches[i] + self._noises(i).max())
-                total += saturated_sum_area(2 * self._halves[i] - 1, Int.fit(-most, most))
-            else:
-                entries = int(np.abs(weights).sum()) + 1
-                total += area.table(entries * len(self._rows), NUMBER) + area.comparison(NUMBER)
-            total += area.registers(width) + Area(lut=width * (1 + bool(op.swap_every)))
             if self.has_energy:
                 total += area.adder(own + 2) + area.registers(own + 2) + area.adder(own + 4)
+        for node, *factors in self._products:
+            total += area.adder(int(op.pair_reaches[node]).bit_length() + 1) * len(factors)
+        for i, width in self._widths.items():
+            most = int(op.reaches[i])
+            if self._counts:
+                most += int(self._noises(i).max())
+                total += saturated_sum_area(2 * self._halves[i] - 1, Int.fit(-most, most))
+            else:
+                total += area.table((most + 1) * len(self._rows), NUMBER) + area.comparison(NUMBER)
+            total += area.registers(width) + Area(lut=width * (1 + bool(op.swap_every)))
         return total
