@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import InvalidInput
-from .hamiltonian import Hamiltonian
+from ..ops.ising import Ising
 
 __all__ = ["Accumulator", "Engine", "Gibbs", "Plan", "colours", "geometric"]
 
 ONE = 1 << 16  # of a probability
-SWEEPS = 1 << 30
+MOST_STEPS = 4096  # of a table of exchanges
 
 
 class Plan(NamedTuple):
@@ -60,6 +60,10 @@ class Accumulator:
         Instead of ``noise``: one noise a replica, from hot to cold.
     swap_every
         Cycles between exchanges of neighbouring replicas; 0 for none.
+    inputs
+        Noise and limit of the spins that decide the others, where these differ.
+    products
+        Whether outputs of AND gates are products instead of spins.
     """
 
     scale: int = 1
@@ -68,14 +72,21 @@ class Accumulator:
     replicas: int = 1
     ladder: tuple[int, ...] = ()
     swap_every: int = 0
+    inputs: tuple[int, int] | None = None
+    products: bool = False
 
     name = "accumulator"
 
-    def plan(self, hamiltonian: Hamiltonian) -> Plan:
-        rows, levels = _levels(self.noise, self.limit, self.ladder, self.replicas)
-        noise, limit = np.array(rows, np.int64)[levels[-1]].T
+    def plan(self, network: Ising, inputs: Sequence[int]) -> Plan:
+        pairs, levels = _levels(self.noise, self.limit, self.ladder, self.replicas)
+        rows = np.array(pairs, np.int64)
+        noise, limit = rows[levels[-1]].T
         strengths = limit / np.maximum(1, noise) ** 2
-        return Plan(np.array(rows, np.int64), levels, strengths)
+        classes = None
+        if self.inputs is not None and len(inputs):
+            rows = np.concatenate([rows, np.tile(self.inputs, (len(rows), 1))], axis=1)
+            classes = np.isin(np.arange(network.nodes), inputs).astype(np.int64)
+        return Plan(rows, levels, strengths, classes=classes)
 
 
 @dataclass(frozen=True)
@@ -93,26 +104,28 @@ class Gibbs:
     swap_every
         Sweeps between exchanges of neighbouring replicas; 0 for none. With a ladder that is
         parallel tempering.
+    products
+        Whether outputs of AND gates are products instead of spins.
     """
 
     strength: tuple[float, ...] = (0.5,)
     replicas: int = 1
     ladder: tuple[float, ...] = ()
     swap_every: int = 0
+    products: bool = False
 
     name = "gibbs"
     scale = 1
 
-    def plan(self, hamiltonian: Hamiltonian) -> Plan:
+    def plan(self, network: Ising, inputs: Sequence[int]) -> Plan:
         rows, levels = _levels(self.strength, (0,), self.ladder, self.replicas)
         strengths = np.array([strength for strength, _ in rows])
         if not (np.isfinite(strengths).all() and (strengths >= 0).all()):
             raise InvalidInput(f"strengths must be 0 or more, found {strengths.tolist()}")
-        reach = int(hamiltonian.reach.max())
-        fields = np.arange(-reach, reach + 1)
+        fields = np.arange(-network.reach, network.reach + 1)
         with np.errstate(over="ignore"):
             table = np.rint(ONE / (1 + np.exp(-2 * strengths[:, None] * fields))).astype(np.int64)
-        return Plan(table, levels, strengths[levels[-1]], colours(hamiltonian))
+        return Plan(table, levels, strengths[levels[-1]], colours(network))
 
 
 Engine = Accumulator | Gibbs
@@ -125,29 +138,29 @@ def geometric(first: float, last: float, count: int) -> tuple[float, ...]:
     return tuple(float(x) for x in np.geomspace(first, last, count))
 
 
-def colours(hamiltonian: Hamiltonian) -> np.ndarray:
-    """Colours of the nodes so that neighbours differ: int64 (nodes,), by DSATUR.
+def colours(network: Ising) -> np.ndarray:
+    """Colours of the nodes so that spins that influence each other differ: int64 (nodes,), by DSATUR.
 
     Brelaz, "New Methods to Color the Vertices of a Graph", Comm. ACM 22(4), 1979.
     """
     import networkx
 
     graph = networkx.Graph()
-    graph.add_nodes_from(range(len(hamiltonian)))
-    graph.add_edges_from(hamiltonian.edges.tolist())
+    graph.add_nodes_from(range(network.nodes))
+    graph.add_edges_from(np.argwhere(np.triu(network.influences)).tolist())
     found = networkx.greedy_color(graph, "DSATUR")
-    return np.array([found[node] for node in range(len(hamiltonian))], np.int64)
+    return np.array([found[node] for node in range(network.nodes)], np.int64)
 
 
-def swap_table(strengths: Sequence[float], step: int) -> np.ndarray:
-    """Thresholds of exchanges: Metropolis' ``exp(-(s[p + 1] - s[p]) 2 d step)`` for d = 1, 2, ...
+def swap_table(strengths: Sequence[float]) -> np.ndarray:
+    """Thresholds of exchanges: Metropolis' ``exp(-(s[p + 1] - s[p]) 2 d)`` for d = 1, 2, ...
+
+    Energies of states of one network differ by multiples of 2.
 
     Parameters
     ----------
     strengths
-        By replica.
-    step
-        What the units of d are worth, in energies before they were scaled... of 2.
+        Inverse temperatures by replica.
 
     Returns
     -------
@@ -156,12 +169,12 @@ def swap_table(strengths: Sequence[float], step: int) -> np.ndarray:
     gaps = np.diff(np.asarray(strengths, float))
     if (gaps < 0).any():
         raise InvalidInput("a ladder must go from hot to cold (strengths must not fall)")
-    slowest = max(1e-3, float(gaps[gaps > 0].min())) if (gaps > 0).any() else 1e-3
-    depth = min(4096, math.ceil(math.log(2 * ONE) / (2 * slowest * step)))
-    d = np.arange(1, depth + 1)
-    table = np.rint(ONE * np.exp(-2.0 * step * gaps[:, None] * d)).astype(np.int64)
-    used = np.flatnonzero(table.any(axis=0))
-    return table[:, : max(1, int(used.max(initial=0)) + 1)]
+    least = max(1e-3, float(gaps[gaps > 0].min(initial=1e9)))
+    d = np.arange(1, 1 + min(MOST_STEPS, math.ceil(math.log(2 * ONE) / (2 * least))))
+    table = np.rint(ONE * np.exp(-2.0 * gaps[:, None] * d)).astype(np.int64)
+    # Beyond the end of the table there is no exchange: replicas that are alike have one anyway.
+    used = np.flatnonzero((table * (gaps[:, None] > 0)).any(axis=0))
+    return table[:, : int(used.max(initial=0)) + 1]
 
 
 def _levels(first, second, ladder, replicas: int) -> tuple[list[tuple], np.ndarray]:

@@ -14,6 +14,7 @@ from ..ops.lib.ising_rules import MAX_REACH
 from .derivation import derivations, to_check
 from .engine import Accumulator, Engine, swap_table
 from .hamiltonian import Hamiltonian
+from .products import absorb
 from .relations import Relation
 
 __all__ = ["lower"]
@@ -74,9 +75,28 @@ def lower(
         raise InvalidInput("a plain Ising problem has no relations to check; check energies")
     if engine.scale < 1:
         raise InvalidInput(f"the scale of an engine must be 1 or more, not {engine.scale}")
-    scaled = hamiltonian.scaled(engine.scale)
-    _check_reach(scaled, engine)
-    plan = engine.plan(hamiltonian)
+    inputs = tuple(decisions or ())
+    absorbed, products = (hamiltonian, None)
+    if engine.products:
+        absorbed, products = absorb(hamiltonian, {*ports, *inputs})
+    scaled = absorbed.scaled(engine.scale)
+    edges = len(scaled.edges) > 0
+    bare = Ising(
+        h=Constant(scaled.h),
+        edges=Constant(scaled.edges) if edges else None,
+        couplings=Constant(scaled.weights) if edges else None,
+        engine=engine.name,
+        cycles=int(cycles),
+        starts=Constant([0]),
+        levels=Constant([[0]]),
+        table=Constant([0]),
+        seeds=Constant([1 << 31]),
+        ports=tuple(int(p) for p in ports),
+        products=Constant(products) if products is not None and len(products) else None,
+        stops=stops,
+    )
+    _check_reach(bare, hamiltonian.names)
+    plan = engine.plan(bare, inputs)
     segments, replicas = plan.levels.shape
     if cycles < segments:
         raise InvalidInput(f"a schedule of {segments} segments needs as many cycles, not {cycles}")
@@ -91,22 +111,15 @@ def lower(
         sweep = 1 if plan.colours is None else int(plan.colours.max()) + 1
         options |= {
             "swap_every": engine.swap_every * sweep,
-            "swap_table": Constant(swap_table(plan.strengths, 1)),
+            "swap_table": Constant(swap_table(plan.strengths)),
         }
-    edges = len(hamiltonian.edges) > 0
-    op = Ising(
-        h=Constant(scaled.h),
-        edges=Constant(scaled.edges) if edges else None,
-        couplings=Constant(scaled.weights) if edges else None,
-        engine=engine.name,
-        cycles=int(cycles),
+    op = replace(
+        bare,
         starts=Constant([cycles * k // segments for k in range(segments)]),
         levels=Constant(plan.levels),
         table=Constant(plan.rows),
-        seeds=Constant([1 << 31]),
-        ports=tuple(int(p) for p in ports),
         colours=None if plan.colours is None else Constant(plan.colours),
-        stops=stops,
+        classes=None if plan.classes is None else Constant(plan.classes),
         **options,
     )
     return _graph(op, seed, name)
@@ -120,13 +133,13 @@ def _graph(op: Ising, seed: int, name: str) -> Graph:
     return builder.build(builder.add(op, x, name="spins", layer="spins"))
 
 
-def _check_reach(hamiltonian: Hamiltonian, engine: Engine) -> None:
-    most = MAX_REACH[engine.name]
-    at = int(hamiltonian.reach.argmax())
-    if hamiltonian.reach[at] > most:
+def _check_reach(network: Ising, names: Sequence[str]) -> None:
+    most = MAX_REACH[network.engine]
+    at = int(network.reaches.argmax())
+    if network.reach > most:
         raise Unsupported(
-            f"node {hamiltonian.names[at]}: its field reaches {hamiltonian.reach[at]}, engine "
-            f"{engine.name} takes up to {most}; scale h and J down, or split the node (max_degree)"
+            f"node {names[at]}: its field reaches {network.reach}, engine {network.engine} takes up "
+            f"to {most}; scale h and J down, or split the node (max_degree)"
         )
 
 
