@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from time import monotonic
@@ -145,7 +145,8 @@ class VerilatedSimulator:
 def lint(design: Design) -> None:
     """Raise SimulationFailed if Verilator warns of anything in ``design`` that is not WAIVED."""
     tools.require("verilator", purpose="lint")
-    _verilator(design, ["--lint-only", "-Wall"], cwd=design.folder)
+    for top in filter(None, (design.top, design.register_top)):
+        _verilator(replace(design, top=top), ["--lint-only", "-Wall"], cwd=design.folder)
 
 
 class _Memory(ctypes.Structure):

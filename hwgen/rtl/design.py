@@ -133,6 +133,8 @@ class Design:
         Whether interval and latency are those of the slowest data, and other data may be faster.
     memories
         What gives the weights of layers that have them streamed.
+    register_top
+        Name of the module with AXI4-Lite registers around ``top``, where there is one.
     """
 
     folder: Path
@@ -145,6 +147,7 @@ class Design:
     area: Area | None = None
     timing_is_bound: bool = False
     memories: tuple[ColumnMemory, ...] = ()
+    register_top: str | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -161,6 +164,8 @@ class Design:
         del data["folder"]
         if not self.memories:
             del data["memories"]
+        if self.register_top is None:
+            del data["register_top"]
         path = self.folder / "design.json"
         path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         return path

@@ -16,6 +16,7 @@ from amaranth.lib.wiring import Component
 from ..errors import HwgenError
 from ..ir.graph import Graph
 from ..ir.schedule import Schedule
+from .axi_lite import register_map, render_axi_lite
 from .describe import descriptions
 from .design import Design
 from .names import top_name
@@ -86,6 +87,12 @@ def emit(
     top = top_name(graph.name)
     modules[top] = render_top(top, core, network.input, network.output, header, network.memories)
     names = [top, core, *sorted(set(modules) - {top, core})]
+    registers = register_map(network, int(graph.hash[:8], 16))
+    register_top = None
+    if registers is not None:
+        register_top = f"{top}_axi_lite"
+        modules[register_top] = render_axi_lite(register_top, top, registers, header)
+        names.append(register_top)
     described = descriptions(graph, schedules, network, names)
     for name in names:
         body = modules[name].removeprefix(header).lstrip("\n")
@@ -104,6 +111,7 @@ def emit(
         area=network.area,
         timing_is_bound=network.timing_is_bound,
         memories=network.memories,
+        register_top=register_top,
     )
     write_images(network, folder)
     design.save()

@@ -8,11 +8,13 @@ from operator import and_
 from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 
 from ..ops.ising import LEVELS, Ising
+from ..ops.lib.xorshift import SEED_BITS
 from .design import StreamShape
 from .lib import area, timing
 from .lib.area import Area
 from .lib.component import StreamComponent, generates
 from .lib.loops import wrapped
+from .lib.registers import Field, Registers
 from .lib.spins import NUMBER, Replica, energy_width, lookup
 from .lib.xorshift import Xorshift
 
@@ -299,6 +301,23 @@ class IsingLayer(StreamComponent):
             each = area.table(entries, NUMBER) + area.adder(energy_width(op))
             total += self._swaps.area() + (each + area.comparison(NUMBER)) * (op.replicas - 1)
         return total
+
+    def registers(self):
+        op = self._op
+        ports = len(op.ports)
+        return Registers(
+            inputs=(
+                Field("seed", SEED_BITS, "seed of the random numbers"),
+                Field("clamp_enable", ports, "bit k tells whether port k is clamped"),
+                Field("clamp_value", ports, "bit k is 1 to clamp port k to 1, 0 for -1"),
+            ),
+            outputs=(
+                Field("found", 1, "whether there was a valid state"),
+                Field("cycle", COUNT, "cycles until the state of the answer"),
+                Field("hits", COUNT, "cycles behind which a state was valid"),
+                Field("spins", op.nodes, "bit i is 1 where spin i is 1, 0 for -1"),
+            ),
+        )
 
 
 def _looked_up(bits: list[Value], nodes: list[int], table: int) -> Value:

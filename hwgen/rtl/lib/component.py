@@ -16,6 +16,7 @@ from ...ir.schedule import Schedule
 from ...ir.types import Int, Type
 from ..design import ColumnMemory, StreamShape
 from .area import Area
+from .registers import Registers
 from .timing import Timing
 
 __all__ = ["StreamComponent", "element_shape", "generates", "generator", "lanes_layout"]
@@ -89,6 +90,10 @@ class StreamComponent(wiring.Component):
     def image(self) -> np.ndarray:
         """The content of that memory: uint8, shape (words, bytes of a word)."""
         raise NotImplementedError(f"{type(self).__name__} has no memory beside it")
+
+    def registers(self) -> Registers | None:
+        """What the bytes of its frames mean, where a host shall write and read them in registers."""
+        return None
 
 
 Factory = Callable[[Op, tuple[Type, ...], Type, Schedule, str], StreamComponent]
