@@ -385,6 +385,11 @@ def doctor() -> None:
     metavar="B|FROM:TO",
     help="Gibbs: inverse temperature, or a geometric ramp (with --swap-every a ladder of replicas).",
 )
+@click.option(
+    "--plain",
+    is_flag=True,
+    help="The published circuit: a spin for every gate, all counters alike.",
+)
 @click.option("--replicas", type=click.IntRange(1, 64), default=1, show_default=True)
 @click.option(
     "--swap-every",

@@ -20,18 +20,34 @@ from .hamiltonian import Clamped
 from .lowering import lower
 from .problems import Problem
 
-__all__ = ["PLACES", "Network", "Solution", "default_engine", "prepare", "run_seeds", "solve"]
+__all__ = [
+    "PLACES",
+    "PUBLISHED",
+    "TUNED",
+    "Network",
+    "Solution",
+    "default_engine",
+    "prepare",
+    "run_seeds",
+    "solve",
+]
 
 PLACES = ("model", "verilator", "c")
 BATCH = 64  # runs at once, at most
 Progress = Callable[[int, int], None]
 
 
-def default_engine(problem: Problem) -> Engine:
-    """What was found best: counters for circuits, a slow ramp of the heat bath for plain problems."""
-    if problem.ising is None:
-        return Accumulator(noise=(5,), limit=(4,))
-    return Gibbs(strength=geometric(0.1, 3.0, 64))
+PUBLISHED = Accumulator(noise=(5,), limit=(4,))
+"""A spin for every node of a gate, all alike."""
+TUNED = Accumulator(scale=2, noise=(11,), limit=(9,), inputs=(1, 2), products=True)
+"""What finds factors of five bits in the fewest cycles: see docs/invertible.md."""
+
+
+def default_engine(problem: Problem, samples: bool = False) -> Engine:
+    """What was found best: to find states of circuits, to sample them, to search plain problems."""
+    if problem.ising is not None:
+        return Gibbs(strength=geometric(0.1, 3.0, 64))
+    return Gibbs(strength=(0.5,)) if samples else TUNED
 
 
 def run_seeds(seed: int, first: int, count: int) -> np.ndarray:
@@ -111,7 +127,7 @@ def prepare(
     if len(clamped.free):
         graph = lower(
             clamped.hamiltonian,
-            engine or default_engine(problem),
+            engine or default_engine(problem, samples),
             cycles=cycles,
             decisions=None if samples or settled or problem.ising else decisions,
             check="none" if samples else _check(clamped, problem),

@@ -16,7 +16,15 @@ from ..invertible.engine import Accumulator, Engine, Gibbs, geometric
 from ..invertible.hamiltonian import Hamiltonian
 from ..invertible.problems import Problem, factoring, find_problem, smallest_factor
 from ..invertible.search import random_best, random_search
-from ..invertible.solving import Network, Solution, default_engine, prepare, run_seeds, solve
+from ..invertible.solving import (
+    PUBLISHED,
+    Network,
+    Solution,
+    default_engine,
+    prepare,
+    run_seeds,
+    solve,
+)
 from ..ops.lib.ising_walk import Walk
 from .progress import Console
 from .table import counted, print_table
@@ -55,7 +63,7 @@ def run_from_options(
     """What the command line asks for; ``chosen`` are options of engines."""
     problem = _problem(words, bits, top, max_degree)
     values = _values(given, problem)
-    engine = _engine(problem, **chosen)
+    engine = _engine(problem, samples=sample, **chosen)
     if sample:
         run_sampling(problem, values, engine, cycles=cycles, seed=seed, plot=plot)
         return
@@ -118,8 +126,10 @@ def _engine(
     strength: str | None,
     replicas: int,
     swap_every: int,
+    plain: bool,
+    samples: bool,
 ) -> Engine:
-    base = default_engine(problem)
+    base = PUBLISHED if plain else default_engine(problem, samples)
     name = engine or base.name
     given = {
         "accumulator": {"--noise": noise, "--limit": limit, "--scale": scale},
@@ -131,15 +141,14 @@ def _engine(
                 raise InvalidInput(f"{option} goes with --engine {other}")
     more = {"replicas": replicas, "swap_every": swap_every}
     if name == "accumulator":
-        own = base if isinstance(base, Accumulator) else Accumulator()
+        own = base if isinstance(base, Accumulator) else PUBLISHED
         changed = {
             "noise": _numbers(noise, "--noise") if noise else own.noise,
             "limit": _numbers(limit, "--limit") if limit else own.limit,
             "scale": scale or own.scale,
         }
-        if swap_every and replicas > 1 and len(changed["noise"]) == replicas:
-            return Accumulator(**changed, ladder=changed["noise"], **more)
-        return Accumulator(**changed, **more)
+        ladder = changed["noise"] if swap_every and len(changed["noise"]) == replicas > 1 else ()
+        return replace(own, **changed, ladder=ladder, **more)
     own = base if isinstance(base, Gibbs) else Gibbs()
     if strength is None:
         return replace(own, **more) if not swap_every else _ladder((0.3, 1.2), replicas, swap_every)
