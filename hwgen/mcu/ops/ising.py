@@ -46,6 +46,7 @@ def ising(stage: Stage, function: Function) -> dict[str, object]:
         "is_accumulator": op.engine == "accumulator",
         "words": spins.random_words,
         "flip_words": -(-op.nodes // 32),
+        "only_count": spins.size if op.colours is None else int(spins.colours[1][0]),
         "pairs": -(-(op.replicas - 1) // 2) if op.swap_every else 0,
         "seed_mask": (1 << SEED_BITS) - 1,
         "port_bytes": op.frame.port_bytes,
@@ -114,13 +115,14 @@ def _neighbours(spins: Spins, function: Function, name: str) -> dict[str, object
             "rows": function.constant(f"{name}_rows", spins.rows, spins.lane),
             "neighbours": None,
         }
-    starts, neighbours, weights = spins.neighbours
-    same = int(weights[0]) if (weights == weights[0]).all() else None
+    lanes, weights, starts = spins.neighbours
+    same = int(weights.flat[0]) if (weights == weights.flat[0]).all() else None
     return {
         "rows": None,
-        "starts": function.constant(f"{name}_starts", starts),
-        "neighbours": _words(function, f"{name}_neighbours", neighbours),
-        "weights": f"{same}" if same is not None else _words(function, f"{name}_weights", weights),
+        "degree": None if lanes.ndim == 1 else lanes.shape[1],
+        "starts": None if starts is None else function.constant(f"{name}_starts", starts),
+        "neighbours": _words(function, f"{name}_neighbours", lanes),
+        "weights": str(same) if same is not None else _words(function, f"{name}_weights", weights),
         "is_same": same is not None,
     }
 
