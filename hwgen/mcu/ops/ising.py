@@ -62,7 +62,10 @@ def ising(stage: Stage, function: Function) -> dict[str, object]:
         "lend": "constants, " if is_tile else "",
         "work": INT32,
     }
-    values |= _neighbours(spins, function, name)
+    near = _neighbours(spins, function, name)
+    values |= near
+    # Whether turning a spin over reads what lies in fast memory.
+    values["turn_reads"] = any(str(value).startswith("constants->") for value in near.values())
     values |= _table(spins, function, name)
     values |= _checker(spins, function, name)
     text = TEMPLATES.get_template("ising_parts.j2").render(values)
@@ -128,8 +131,9 @@ def _neighbours(spins: Spins, function: Function, name: str) -> dict[str, object
 
 
 def _words(function: Function, name: str, values: np.ndarray) -> str:
-    """An array that may be too large for fast memory."""
-    return function.words(name, values, _least(values))
+    """An array that may be too large for what the spins leave of fast memory."""
+    room = (function.target.l1_usable - function.scratch_bytes) * 3 // 4
+    return function.words(name, values, _least(values), room)
 
 
 def _least(values: np.ndarray) -> CType:
