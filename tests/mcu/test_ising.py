@@ -71,10 +71,11 @@ def six_terms() -> Ising:
     )
 
 
+SWAPS = np.tile(np.linspace(60_000, 500, 120).astype(int), (2, 1))
 FORMS = {
     "neighbours_in_rows": grid(20, 16),
     "neighbours_in_rows_gibbs": grid(20, 16, "gibbs"),
-    "exchange": grid(20, 16, "gibbs", 3, swap_every=2, swap_table=Constant(np.full((2, 4), 9000))),
+    "exchange": grid(20, 16, "gibbs", 3, swap_every=2, swap_table=Constant(SWAPS)),
     "one_weight": grid(20, 16, weights=-np.ones(640, int)),
     "neighbours_in_a_list": star(300),
     "16_bits": grid(20, 16, table=np.array([[60, 70]])),
