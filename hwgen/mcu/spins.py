@@ -117,6 +117,11 @@ class Spins:
         return -(-(int(self.lanes.max()) + 1) // each) * each
 
     @property
+    def cores(self) -> int:
+        """That share the replicas."""
+        return self.target.cores if self.op.replicas > 1 else 1
+
+    @property
     def random_words(self) -> int:
         """States of a replica's generators, with those that are 0 and stay so."""
         if self.op.engine == "accumulator":

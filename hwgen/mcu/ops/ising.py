@@ -43,6 +43,7 @@ def ising(stage: Stage, function: Function) -> dict[str, object]:
         "shared": work,
         "scratch_bytes": function.scratch_bytes,
         "has_energy": _has_energy(op),
+        "is_shared": spins.cores > 1,
         "is_accumulator": op.engine == "accumulator",
         "words": spins.random_words,
         "flip_words": -(-op.nodes // 32),
@@ -83,6 +84,7 @@ def _has_energy(op: Ising) -> bool:
 def _structs(spins: Spins, name: str) -> tuple[list[Member], list[Member]]:
     """Members of a replica, and of all memory."""
     op, size = spins.op, (spins.size,)
+    cores = spins.cores
     replica = []
     if _has_energy(op):
         replica.append(Member(INT32, "energy"))
@@ -103,7 +105,9 @@ def _structs(spins: Spins, name: str) -> tuple[list[Member], list[Member]]:
         Member(UINT8, "answer", size),
     ]
     if op.engine == "accumulator":
-        shared.insert(1, Member(UINT32, "flips", (-(-spins.size // 32),)))
+        shared.insert(1, Member(UINT32, "flips", (cores, -(-spins.size // 32))))
+    if cores > 1 and op.stops and op.checks:
+        shared.append(Member(UINT8, "is_over"))
     if op.swap_every:
         shared.insert(1, Member(UINT32, "draws", (-(-(op.replicas - 1) // 2),)))
         shared.append(Member(UINT8, "at", (op.replicas,), comment="which memory a replica has"))
