@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from hwgen.mcu.target import find_target
 from hwgen.mcu.toolchain.host import run_many_on_host
 from hwgen.ops.ising import Ising
 from hwgen.sim.riscv.models import run_many_on_core
+from tests.mcu.stub import THREADS, build, needs_threads, run
 from tests.ops.test_ising import network
 
 
@@ -143,3 +145,24 @@ def test_what_fast_memory_does_not_hold_stays(tmp_path, engine):
     assert "static const _Alignas(4) uint16_t node_neighbours" in text
     (y,) = run_many_on_host([(build, x)])
     assert np.array_equal(y, graph.run(x))
+
+
+@pytest.mark.parametrize("barrier", [0, 1, 2])
+def test_cores_that_share_replicas_do_not_race(tmp_path, barrier):
+    """Without any one of the barriers they do: behind the start, and two a cycle."""
+    needs_threads()
+    op = replace(FORMS["exchange"], stops=True)
+    graph, x = graph_of(op, "shared"), inputs(op, 2)
+    made = emit(graph, tmp_path, "gap8", samples=x)
+    sources = [made.folder / name for name in ("gap_main.c", *made.sources)]
+
+    def verdict(name: str):
+        program = build(made.folder, name, *sources, options=THREADS, includes=(made.folder,))
+        return run(program, 8, "thread")
+
+    done = verdict("whole")
+    assert done.returncode == 0, done.stderr
+    whole = sources[-1].read_text()
+    at = [match.start() for match in re.finditer(r"hwgen_barrier\(\);", whole)][barrier]
+    sources[-1].write_text(whole[:at] + whole[at:].replace("hwgen_barrier();", "", 1))
+    assert verdict("without").returncode != 0
