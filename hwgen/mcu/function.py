@@ -233,12 +233,16 @@ class Function:
         self.constants.append(ConstantArray(symbol, ctype, values))
         return f"constants->{symbol}" if self.extent.is_tile else symbol
 
-    def words(self, name: str, values: np.ndarray, ctype: CType) -> str:
-        """Add a constant array that is read by words and stays in slow memory if it is large."""
+    def words(self, name: str, values: np.ndarray, ctype: CType, room: int | None = None) -> str:
+        """Add a constant array that is read by words and stays in slow memory if it is large.
+
+        ``room`` is what all constants may take of fast memory: three quarters of it by default.
+        """
         symbol = self.names.take(name)
         array = ConstantArray(symbol, ctype, values, is_words=True)
         is_tile = self.extent.is_tile
-        stays = is_tile and array.bytes > self.target.l1_usable * 3 // 4 - self.constants_bytes
+        room = self.target.l1_usable * 3 // 4 if room is None else room
+        stays = is_tile and array.bytes > room - self.constants_bytes
         self.constants.append(replace(array, stays=stays))
         return f"constants->{symbol}" if is_tile and not stays else symbol
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from ..ops.ising import Ising
 from .storage import CType, storage
 from .target import Target
 
-__all__ = ["Member", "Spins", "struct_bytes"]
+__all__ = ["Member", "Neighbours", "Spins", "struct_bytes"]
 
+EIGHT = 8  # lanes of a colour, on the host
 WIDE = 32  # lanes of the host, whose loops have whole vectors
 ROWS_BYTES = 1 << 18  # of dense rows, beyond which they leave the caches near a core
 
@@ -54,6 +56,22 @@ class Member:
         return f"{self.ctype} {self.name}{''.join(f'[{n}]' for n in self.sizes)};"
 
 
+class Neighbours(NamedTuple):
+    """Whose fields a spin is part of.
+
+    Attributes
+    ----------
+    lanes, weights
+        Which ones, and 2 J of each: shape (lanes, neighbours), or in a row those of all lanes.
+    starts
+        Where those of a lane begin in a row; None with two axes.
+    """
+
+    lanes: np.ndarray
+    weights: np.ndarray
+    starts: np.ndarray | None
+
+
 def struct_bytes(members: Sequence[Member]) -> tuple[int, int]:
     """Size and alignment of a struct with natural alignment."""
     end, most = 0, 1
@@ -78,42 +96,44 @@ class Spins:
     target: Target
 
     @cached_property
-    def order(self) -> np.ndarray:
-        """By lane, the node."""
-        op = self.op
-        if op.colours is None:
-            return np.arange(op.nodes)
-        return np.argsort(op.colours.array, kind="stable")
+    def colours(self) -> tuple[np.ndarray, np.ndarray]:
+        """By colour, the first lane and how many there are; those of the host come in eights."""
+        each = EIGHT if self.target.is_host else 1
+        counts = -(-np.bincount(self.op.colours.array) // each) * each
+        return np.cumsum(counts) - counts, counts
 
     @cached_property
     def lanes(self) -> np.ndarray:
         """By node, the lane."""
-        return np.argsort(self.order, kind="stable")
+        op = self.op
+        if op.colours is None:
+            return np.arange(op.nodes)
+        return self.colours[0][op.colours.array] + op.places
 
     @property
     def size(self) -> int:
-        """Lanes, with those behind the last spin that belong to none."""
+        """Lanes, with those that belong to no spin."""
         each = WIDE if self.target.is_host else 1
-        return -(-self.op.nodes // each) * each
+        return -(-(int(self.lanes.max()) + 1) // each) * each
+
+    @property
+    def cores(self) -> int:
+        """That share the replicas."""
+        return self.target.cores if self.op.replicas > 1 else 1
 
     @property
     def random_words(self) -> int:
         """States of a replica's generators, with those that are 0 and stay so."""
         if self.op.engine == "accumulator":
             return -(-self.size // 32)
-        each = 8 if self.target.is_host and self.op.replica_generators > 4 else 1
+        each = EIGHT // 2 if self.target.is_host else 1
         return -(-self.op.replica_generators // each) * each
-
-    @cached_property
-    def matrix(self) -> np.ndarray:
-        """2 J by lanes: how much fields change where a spin turns up."""
-        return 2 * self.op.matrix[np.ix_(self.order, self.order)]
 
     @property
     def lane(self) -> CType:
         """The type of a field, of an accumulator, and of what comes before it is clipped."""
         op = self.op
-        most = max(op.reach, int(np.abs(self.matrix).max()))
+        most = max(op.reach, 2 * int(np.abs(self.op.matrix).max()))
         if op.engine == "accumulator":
             noise, limit = op.table.array.max(axis=0).tolist()
             most = max(most, op.reach + noise + limit)
@@ -130,34 +150,42 @@ class Spins:
 
     @cached_property
     def rows(self) -> np.ndarray:
-        """2 J, a row a spin: int64 (nodes, size)."""
-        return np.pad(self.matrix, ((0, 0), (0, self.size - self.op.nodes)))
+        """2 J, how much fields change where a spin turns up: int64 (size, size)."""
+        rows = np.zeros((self.size, self.size), np.int64)
+        rows[np.ix_(self.lanes, self.lanes)] = 2 * self.op.matrix
+        return rows
 
     @cached_property
-    def neighbours(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where those of a lane begin in a list, the list of lanes, and 2 J of each."""
-        i, j = np.nonzero(self.matrix)
-        starts = np.searchsorted(i, np.arange(self.op.nodes + 1))
-        return starts, j, self.matrix[i, j]
+    def neighbours(self) -> Neighbours:
+        """Of all lanes."""
+        i, j = np.nonzero(self.op.matrix)
+        order = np.argsort(self.lanes[i], kind="stable")
+        i, j = i[order], j[order]
+        lanes, weights = self.lanes[j], 2 * self.op.matrix[i, j]
+        starts = np.searchsorted(self.lanes[i], np.arange(self.size + 1))
+        degrees = np.diff(starts)
+        degree = int(degrees.max())
+        if degree * self.size * 4 > len(lanes) * 5:
+            return Neighbours(lanes, weights, starts)
+        # Missing ones are the spin itself, which no weight makes felt.
+        full = np.repeat(np.arange(self.size)[:, None], degree, axis=1)
+        felt = np.zeros_like(full)
+        at = self.lanes[i], np.arange(len(i)) - starts[self.lanes[i]]
+        full[at], felt[at] = lanes, weights
+        return Neighbours(full, felt, None)
 
     @cached_property
     def down(self) -> tuple[np.ndarray, int]:
         """Fields of all lanes, and the energy, where all spins are -1."""
         op = self.op
-        fields = (op.h.array - op.matrix.sum(axis=1))[self.order]
-        energy = int(op.h.array.sum() - op.matrix.sum() // 2)
-        return np.pad(fields, (0, self.size - op.nodes)), energy
+        fields = np.zeros(self.size, np.int64)
+        fields[self.lanes] = op.h.array - op.matrix.sum(axis=1)
+        return fields, int(op.h.array.sum() - op.matrix.sum() // 2)
 
     @property
     def most_energy(self) -> int:
         """No energy is larger, or smaller than its negative."""
         return int(np.abs(self.op.h.array).sum() + np.abs(self.op.matrix).sum() // 2)
-
-    @cached_property
-    def colours(self) -> tuple[np.ndarray, np.ndarray]:
-        """By colour, the first lane and how many there are."""
-        counts = np.bincount(self.op.colours.array)
-        return np.cumsum(counts) - counts, counts
 
     @cached_property
     def relations(self) -> tuple[np.ndarray, np.ndarray]:

@@ -43,9 +43,11 @@ def ising(stage: Stage, function: Function) -> dict[str, object]:
         "shared": work,
         "scratch_bytes": function.scratch_bytes,
         "has_energy": _has_energy(op),
+        "is_shared": spins.cores > 1,
         "is_accumulator": op.engine == "accumulator",
         "words": spins.random_words,
         "flip_words": -(-op.nodes // 32),
+        "only_count": spins.size if op.colours is None else int(spins.colours[1][0]),
         "pairs": -(-(op.replicas - 1) // 2) if op.swap_every else 0,
         "seed_mask": (1 << SEED_BITS) - 1,
         "port_bytes": op.frame.port_bytes,
@@ -61,7 +63,10 @@ def ising(stage: Stage, function: Function) -> dict[str, object]:
         "lend": "constants, " if is_tile else "",
         "work": INT32,
     }
-    values |= _neighbours(spins, function, name)
+    near = _neighbours(spins, function, name)
+    values |= near
+    # Whether turning a spin over reads what lies in fast memory.
+    values["turn_reads"] = any(str(value).startswith("constants->") for value in near.values())
     values |= _table(spins, function, name)
     values |= _checker(spins, function, name)
     text = TEMPLATES.get_template("ising_parts.j2").render(values)
@@ -79,6 +84,7 @@ def _has_energy(op: Ising) -> bool:
 def _structs(spins: Spins, name: str) -> tuple[list[Member], list[Member]]:
     """Members of a replica, and of all memory."""
     op, size = spins.op, (spins.size,)
+    cores = spins.cores
     replica = []
     if _has_energy(op):
         replica.append(Member(INT32, "energy"))
@@ -99,7 +105,9 @@ def _structs(spins: Spins, name: str) -> tuple[list[Member], list[Member]]:
         Member(UINT8, "answer", size),
     ]
     if op.engine == "accumulator":
-        shared.insert(1, Member(UINT32, "flips", (-(-spins.size // 32),)))
+        shared.insert(1, Member(UINT32, "flips", (cores, -(-spins.size // 32))))
+    if cores > 1 and op.stops and op.checks:
+        shared.append(Member(UINT8, "is_over"))
     if op.swap_every:
         shared.insert(1, Member(UINT32, "draws", (-(-(op.replicas - 1) // 2),)))
         shared.append(Member(UINT8, "at", (op.replicas,), comment="which memory a replica has"))
@@ -114,20 +122,22 @@ def _neighbours(spins: Spins, function: Function, name: str) -> dict[str, object
             "rows": function.constant(f"{name}_rows", spins.rows, spins.lane),
             "neighbours": None,
         }
-    starts, neighbours, weights = spins.neighbours
-    same = int(weights[0]) if (weights == weights[0]).all() else None
+    lanes, weights, starts = spins.neighbours
+    same = int(weights.flat[0]) if (weights == weights.flat[0]).all() else None
     return {
         "rows": None,
-        "starts": function.constant(f"{name}_starts", starts),
-        "neighbours": _words(function, f"{name}_neighbours", neighbours),
-        "weights": f"{same}" if same is not None else _words(function, f"{name}_weights", weights),
+        "degree": None if lanes.ndim == 1 else lanes.shape[1],
+        "starts": None if starts is None else function.constant(f"{name}_starts", starts),
+        "neighbours": _words(function, f"{name}_neighbours", lanes),
+        "weights": str(same) if same is not None else _words(function, f"{name}_weights", weights),
         "is_same": same is not None,
     }
 
 
 def _words(function: Function, name: str, values: np.ndarray) -> str:
-    """An array that may be too large for fast memory."""
-    return function.words(name, values, _least(values))
+    """An array that may be too large for what the spins leave of fast memory."""
+    room = (function.target.l1_usable - function.scratch_bytes) * 3 // 4
+    return function.words(name, values, _least(values), room)
 
 
 def _least(values: np.ndarray) -> CType:

@@ -1,0 +1,168 @@
+"""C of networks of spins in the forms that small random networks do not have."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwgen.ir import Constant, Graph, GraphBuilder, Type
+from hwgen.mcu.emit import emit
+from hwgen.mcu.spins import Spins
+from hwgen.mcu.target import find_target
+from hwgen.mcu.toolchain.host import run_many_on_host
+from hwgen.ops.ising import Ising
+from hwgen.sim.riscv.models import run_many_on_core
+from tests.mcu.stub import THREADS, build, needs_threads, run
+from tests.ops.test_ising import network
+
+
+def grid(height: int, width: int, engine: str = "accumulator", replicas: int = 1, **more) -> Ising:
+    """A torus of weights of 1 and -1, which looks at energies."""
+    rng = np.random.default_rng(height)
+    nodes = np.arange(height * width).reshape(height, width)
+    pairs = [np.stack([nodes, np.roll(nodes, 1, axis)], -1).reshape(-1, 2) for axis in (0, 1)]
+    edges = np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)
+    checkers = np.indices((height, width)).sum(axis=0).ravel() % 2
+    is_gibbs = engine == "gibbs"
+    thresholds = np.rint(65536 / (1 + np.exp(-np.arange(-4, 5))))
+    op = Ising(
+        h=Constant(np.zeros(nodes.size, int)),
+        edges=Constant(edges),
+        weights=Constant(more.pop("weights", rng.choice([-1, 1], len(edges)))),
+        engine=engine,
+        cycles=40,
+        starts=Constant(np.array([0])),
+        levels=Constant(np.zeros((1, replicas), int)),
+        table=Constant(thresholds[None] if is_gibbs else more.pop("table", np.array([[1, 3]]))),
+        seeds=Constant(np.array([1 << 31])),
+        ports=(0, 5, nodes.size - 1),
+        colours=Constant(checkers) if is_gibbs else None,
+        target=-nodes.size,
+        stops=False,
+        **more,
+    )
+    return replace(op, seeds=Constant((1 << 31) + 7919 * np.arange(op.generators)))
+
+
+def star(leaves: int) -> Ising:
+    """One spin with many neighbours, which have none but it, and nothing that is looked at."""
+    op = grid(2, 2)
+    edges = np.stack([np.zeros(leaves, int), 1 + np.arange(leaves)], axis=1)
+    op = replace(
+        op,
+        h=Constant(np.arange(leaves + 1) % 3 - 1),
+        edges=Constant(edges),
+        weights=Constant(1 + np.arange(leaves) % 2),
+        ports=(0,),
+        target=None,
+    )
+    return replace(op, seeds=Constant((1 << 31) + 7919 * np.arange(op.generators)))
+
+
+def six_terms() -> Ising:
+    """Relations of six nodes, and of fewer, with tables of all bits."""
+    op = network(np.random.default_rng(5), 7, stops=False, cycles=30, ports=0)
+    rng = np.random.default_rng(6)
+    nodes = np.array([[6, 0, 3, 2, 5, 1], [4, 1, -1, -1, -1, -1], [2, 3, 4, 5, 6, -1]])
+    tables = rng.integers(-(1 << 63), (1 << 63) - 1, 3) | rng.integers(-(1 << 63), (1 << 63) - 1, 3)
+    return replace(
+        op, relation_nodes=Constant(nodes), relation_tables=Constant(tables | -(1 << 62))
+    )
+
+
+SWAPS = np.tile(np.linspace(60_000, 500, 120).astype(int), (2, 1))
+FORMS = {
+    "neighbours_in_rows": grid(20, 16),
+    "neighbours_in_rows_gibbs": grid(20, 16, "gibbs"),
+    "exchange": grid(20, 16, "gibbs", 3, swap_every=2, swap_table=Constant(SWAPS)),
+    "one_weight": grid(20, 16, weights=-np.ones(640, int)),
+    "neighbours_in_a_list": star(300),
+    "16_bits": grid(20, 16, table=np.array([[60, 70]])),
+    "32_bits": grid(6, 4, table=np.array([[(1 << 14) - 1, 1 << 14]])),
+    "six_terms": six_terms(),
+}
+
+
+def graph_of(op: Ising, name: str) -> Graph:
+    builder = GraphBuilder(name)
+    x = builder.input(Type.of((op.frame.input_bytes,), 0, 255))
+    return builder.build(builder.add(op, x, name="node"))
+
+
+def inputs(op: Ising, count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, op.frame.input_bytes))
+
+
+def test_forms_are_those_that_are_meant():
+    host = find_target("host")
+    spins = {name: Spins(op, host) for name, op in FORMS.items()}
+    dense = {name for name, s in spins.items() if s.is_dense}
+    assert dense == {"32_bits", "six_terms"}
+    assert spins["neighbours_in_rows"].neighbours.lanes.shape == (320, 4)
+    assert spins["neighbours_in_a_list"].neighbours.lanes.shape == (600,)
+    lanes = {name: s.lane.bits for name, s in spins.items()}
+    assert {name: bits for name, bits in lanes.items() if bits > 8} == {
+        "neighbours_in_a_list": 16,
+        "16_bits": 16,
+        "32_bits": 32,
+    }
+
+
+@pytest.mark.parametrize("sanitize", [True, False])
+def test_forms_on_the_host(tmp_path, sanitize):
+    """Without sanitizers in the instructions that this processor has."""
+    graphs = {name: graph_of(op, name) for name, op in FORMS.items()}
+    x = {name: inputs(op, 9) for name, op in FORMS.items()}
+    jobs = [(emit(graphs[name], tmp_path / name, samples=x[name][:1]), x[name]) for name in FORMS]
+    for name, y in zip(FORMS, run_many_on_host(jobs, sanitize), strict=True):
+        assert np.array_equal(y, graphs[name].run(x[name])), name
+
+
+@pytest.mark.parametrize("target", ["rv32imc", "gap8"])
+def test_forms_on_cores(tmp_path, target):
+    pytest.importorskip("ziglang")
+    jobs, expected = [], []
+    for name, op in FORMS.items():
+        graph, x = graph_of(replace(op, cycles=10), name), inputs(op, 2)
+        jobs.append((emit(graph, tmp_path / name, target, samples=x[:1]), x))
+        expected.append(graph.run(x))
+    results = run_many_on_core(jobs, "iss", find_target(target).cores)
+    for name, y, want in zip(FORMS, results, expected, strict=True):
+        assert np.array_equal(y, want), name
+
+
+@pytest.mark.parametrize("engine", ["accumulator", "gibbs"])
+def test_what_fast_memory_does_not_hold_stays(tmp_path, engine):
+    """4096 spins on GAP8, and the same on the host."""
+    op = grid(64, 64, engine)
+    op = replace(op, cycles=4)
+    graph, x = graph_of(op, "large"), inputs(op, 1)
+    build = emit(graph, tmp_path, "gap8", samples=x)
+    text = (build.folder / "large.c").read_text()
+    assert "static const _Alignas(4) uint16_t node_neighbours" in text
+    (y,) = run_many_on_host([(build, x)])
+    assert np.array_equal(y, graph.run(x))
+
+
+@pytest.mark.parametrize("barrier", [0, 1, 2])
+def test_cores_that_share_replicas_do_not_race(tmp_path, barrier):
+    """Without any one of the barriers they do: behind the start, and two a cycle."""
+    needs_threads()
+    op = replace(FORMS["exchange"], stops=True)
+    graph, x = graph_of(op, "shared"), inputs(op, 2)
+    made = emit(graph, tmp_path, "gap8", samples=x)
+    sources = [made.folder / name for name in ("gap_main.c", *made.sources)]
+
+    def verdict(name: str):
+        program = build(made.folder, name, *sources, options=THREADS, includes=(made.folder,))
+        return run(program, 8, "thread")
+
+    done = verdict("whole")
+    assert done.returncode == 0, done.stderr
+    whole = sources[-1].read_text()
+    at = [match.start() for match in re.finditer(r"hwgen_barrier\(\);", whole)][barrier]
+    sources[-1].write_text(whole[:at] + whole[at:].replace("hwgen_barrier();", "", 1))
+    assert verdict("without").returncode != 0
