@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import InvalidInput
-from .clamping import Clamped, clamp
+from .clamping import Clamped, clamp, merge
 from .enumeration import lowest
 from .relations import Relation, propagate, satisfiable
 
@@ -321,7 +321,8 @@ class Hamiltonian:
         bits
             ``{node: 0 or 1}``.
         implied
-            Whether the bits that follow from these, one relation at a time, are fixed as well.
+            Whether the bits that follow from these, one relation at a time, are fixed as well, and
+            nodes that must be equal are made one.
 
         Raises
         ------
@@ -334,4 +335,4 @@ class Hamiltonian:
                     f"a fixed node must be one of 0..{len(self) - 1} and 0 or 1, found {node}: {bit}"
                 )
         known = propagate(self.relations, bits, self.names)
-        return clamp(self, known if implied else dict(bits))
+        return merge(clamp(self, known)) if implied else clamp(self, dict(bits))

@@ -21,6 +21,7 @@ from .lowering import lower
 from .problems import Problem
 
 __all__ = [
+    "FACTORING",
     "PLACES",
     "PUBLISHED",
     "TUNED",
@@ -40,14 +41,18 @@ Progress = Callable[[int, int], None]
 PUBLISHED = Accumulator(noise=(5,), limit=(4,))
 """A spin for every node of a gate, all alike."""
 TUNED = Accumulator(scale=2, noise=(11,), limit=(9,), inputs=(1, 2), products=True)
-"""What finds factors of five bits in the fewest cycles: see docs/invertible.md."""
+"""For circuits: found on multipliers whose adders all weigh the same; see docs/invertible.md."""
+FACTORING = Accumulator(noise=(8,), limit=(8,), products=True)
+"""For multipliers whose columns are weighted."""
 
 
 def default_engine(problem: Problem, samples: bool = False) -> Engine:
     """What was found best: to find states of circuits, to sample them, to search plain problems."""
     if problem.ising is not None:
         return Gibbs(strength=geometric(0.1, 3.0, 64))
-    return Gibbs(strength=(0.5,)) if samples else TUNED
+    if samples:
+        return Gibbs(strength=(0.5,))
+    return FACTORING if problem.factors else TUNED
 
 
 def run_seeds(seed: int, first: int, count: int) -> np.ndarray:
@@ -120,9 +125,8 @@ def prepare(
     given = {**problem.given, **(given or {})}
     whole = problem.hamiltonian
     clamped = whole.clamped(whole.assignment(given), implied=not samples)
-    place = {int(node): k for k, node in enumerate(clamped.free)}
     inputs = [node for word in problem.inputs for node in whole.words[word]]
-    decisions = tuple(place[node] for node in inputs if node in place)
+    decisions = tuple(sorted({int(k) for k in clamped.place[inputs] if k >= 0}))
     graph = None
     if len(clamped.free):
         graph = lower(
