@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,8 @@ class Network:
         What is left of its Hamiltonian.
     decisions
         Free nodes that decide the others.
+    clamps
+        By port of the graph, what its frames clamp it to: 1, -1, or 0 for free ones.
     graph
         One op; None where the clamps decide everything.
     """
@@ -85,6 +87,7 @@ class Network:
     given: Mapping[str, int]
     clamped: Clamped
     decisions: tuple[int, ...]
+    clamps: tuple[int, ...]
     graph: Graph | None
 
     @property
@@ -103,6 +106,7 @@ def prepare(
     samples: bool = False,
     settled: bool = False,
     target: int | None = None,
+    ports: Sequence[str] = (),
 ) -> Network:
     """Fold clamps and what follows from them, and lower the rest.
 
@@ -116,6 +120,9 @@ def prepare(
         A state is valid only when every gate has settled, whatever the inputs decide.
     target
         Of a plain problem: the energy that is low enough.
+    ports
+        Words that are clamped by the frames of the graph, so that one network runs in every
+        direction; nothing is concluded from their values.
 
     Raises
     ------
@@ -124,7 +131,12 @@ def prepare(
     """
     given = {**problem.given, **(given or {})}
     whole = problem.hamiltonian
-    clamped = whole.clamped(whole.assignment(given), implied=not samples)
+    bits = whole.assignment(given)
+    clamped = whole.clamped(bits, implied=not samples)
+    port_nodes = [node for word in ports for node in whole.nodes_of(word)]
+    if ports:
+        loose = {node: bit for node, bit in bits.items() if node not in port_nodes}
+        clamped = whole.clamped(loose)
     inputs = [node for word in problem.inputs for node in whole.words[word]]
     decisions = tuple(sorted({int(k) for k in clamped.place[inputs] if k >= 0}))
     graph = None
@@ -133,13 +145,15 @@ def prepare(
             clamped.hamiltonian,
             engine or default_engine(problem, samples),
             cycles=cycles,
+            ports=[int(k) for k in clamped.place[port_nodes]],
             decisions=None if samples or settled or problem.ising else decisions,
             check="none" if samples else _check(clamped, problem),
             target=target,
             seed=seed,
             name=_identifier(problem.name),
         )
-    return Network(problem, given, clamped, decisions, graph)
+    clamps = tuple(2 * bits[node] - 1 if node in bits else 0 for node in port_nodes)
+    return Network(problem, given, clamped, decisions, clamps, graph)
 
 
 def _check(clamped: Clamped, problem: Problem) -> str:
@@ -222,7 +236,7 @@ def solve(
         taken, done, size = 0, 0, 1
         while done < runs:
             size = min(size, runs - done)
-            frames = op.frame.pack_inputs(run_seeds(seed, done, size))
+            frames = op.frame.pack_inputs(run_seeds(seed, done, size), network.clamps)
             answer = op.frame.unpack_outputs(run(frames))
             energies = clamped.hamiltonian.energy(answer.spins)
             for k in range(size):
