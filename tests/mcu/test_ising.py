@@ -172,6 +172,15 @@ def test_forms_on_cores(tmp_path, target):
         assert np.array_equal(y, want), name
 
 
+def test_long_runs_have_few_golden_vectors(tmp_path, monkeypatch):
+    """Each takes as long as all cycles in numpy."""
+    monkeypatch.setattr("hwgen.ir.graph._GOLDEN_STEPS", 100)
+    for cycles, count in ((12, 8), (40, 2)):
+        op = replace(six_terms(), cycles=cycles)
+        made = emit(graph_of(op, "lengthy"), tmp_path / str(cycles))
+        assert f"#define SAMPLES {count}\n" in (made.folder / "lengthy_test.c").read_text()
+
+
 @pytest.mark.parametrize("engine", ["accumulator", "gibbs"])
 def test_what_fast_memory_does_not_hold_stays(tmp_path, engine):
     """4096 spins on GAP8, and the same on the host."""
