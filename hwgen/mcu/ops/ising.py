@@ -247,7 +247,12 @@ def _products(spins: Spins, function: Function, name: str) -> dict[str, object]:
     if spins.op.products is None:
         return {"products": None}
     factors = spins.factors
-    return {
+    values: dict[str, object] = {}
+    if spins.op.engine == "accumulator":
+        words = np.zeros(-(-len(spins.op.spins) // 32), np.int64)
+        np.bitwise_or.at(words, factors.lanes // 32, 1 << factors.lanes % 32)
+        values["factor_words"] = function.constant(f"{name}_factor_words", words, UINT32)
+    return values | {
         "factor_count": len(factors.lanes),
         "factors": function.constant(f"{name}_factors", factors.lanes),
         "product_starts": function.constant(f"{name}_product_starts", factors.starts),
