@@ -30,7 +30,7 @@ def allowed(tables: list[Table], derived: dict[int, Table], bits: np.ndarray) ->
 @pytest.mark.parametrize("nodes", [2, 5, 9, 13])
 def test_relations_allow_what_they_allowed(nodes):
     for seed in range(20):
-        op = network(np.random.default_rng(seed), nodes, derived=nodes)
+        op = network(np.random.default_rng(seed), nodes, derived=nodes, ports=0)
         states = np.arange(1 << nodes)[:, None] >> np.arange(nodes) & 1
         walk = Walk(op, np.zeros((1, nodes), np.int64))
         expected = walk.valid(walk.completed(2 * states - 1))
