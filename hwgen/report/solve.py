@@ -305,7 +305,7 @@ def _compared(search, solution: Solution) -> str:
             f"random search under the same checker: none of {search.states} random inputs was valid"
         )
     how = "on average" if search.is_exact else "on average, by a sample"
-    text = f"random search under the same checker: {search.mean:.0f} tries {how}"
+    text = f"random search under the same checker: {search.mean:.3g} tries {how}"
     if search.is_exact:
         text += f" ({counted(search.solutions, 'solution')} in {search.states} inputs)"
     if solution.cycles:
