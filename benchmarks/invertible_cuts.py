@@ -25,6 +25,7 @@ GRAPHS = "HWGEN_GRAPHS"
 RUNS = 10  # of every solver and graph
 BUDGETS = (0.02, 0.2)  # CPU seconds of a run
 TRIAL = 2000  # cycles or sweeps by which a rate is told
+LEAST = 1e-8  # seconds of one, whatever is measured of small graphs
 Solve = Callable[[int], tuple[np.ndarray, float]]
 """Cycles or sweeps to the states of all runs and their CPU seconds."""
 
@@ -52,7 +53,7 @@ def cuts(progress: Callable[[str], None]) -> Iterator[Table]:
         paces = {}
         for what, solve in solvers.items():
             progress(f"cuts of {name}, {what}: how long {TRIAL} cycles or sweeps take")
-            paces[what] = solve(TRIAL)[1] / RUNS / TRIAL if solve else 0.0
+            paces[what] = max(LEAST, solve(TRIAL)[1] / RUNS / TRIAL) if solve else LEAST
         for budget in BUDGETS:
             for what, solve in solvers.items():
                 if solve is None:
@@ -64,6 +65,7 @@ def cuts(progress: Callable[[str], None]) -> Iterator[Table]:
                 unit = "sweeps" if what in PEERS else "cycles"
                 _add_cuts(table, problem, what, f"{length} {unit}", spins, seconds)
                 yield table
+        yield table
 
 
 def _graphs() -> list[tuple[str, IsingProblem]]:
