@@ -367,6 +367,13 @@ def doctor() -> None:
 @click.argument("problem", nargs=-1, required=True, metavar="PROBLEM")
 @click.option("--set", "given", multiple=True, metavar="WORD=N", help="Fix a word. Repeatable.")
 @click.option(
+    "--port",
+    "ports",
+    multiple=True,
+    metavar="WORD",
+    help="A word that is clamped at run time, not folded in. Repeatable.",
+)
+@click.option(
     "--bits", metavar="NxM", help="Bits of both factors [default: half of NUMBER's each]."
 )
 @click.option("--top", help="Module of a Verilog file.")
@@ -434,6 +441,7 @@ def solve(problem: tuple[str, ...], given: tuple[str, ...], **options) -> None:
       hwgen solve netlist.v --set y=1 --on verilator
       hwgen solve G11.txt --cycles 4000 --on c
       hwgen solve and --sample --cycles 4096 --plot and.png
+      hwgen solve multiplier4x4 --set y=84 --port a --port b --port y -o build/m
     """
     from .report.solve import run_from_options
 

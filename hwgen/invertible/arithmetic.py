@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ..errors import InvalidInput
 from .circuit import Circuit, Net
 
-__all__ = ["adder", "comparator", "multiplier"]
+__all__ = ["adder", "column_weights", "comparator", "multiplier"]
 
 
 def _width(name: str, bits: int) -> None:
@@ -20,14 +20,15 @@ def _width(name: str, bits: int) -> None:
 
 
 def _ripple(
-    circuit: Circuit, a: Sequence[Net], b: Sequence[Net], name: str
+    circuit: Circuit, a: Sequence[Net], b: Sequence[Net], name: str, weights: Sequence[int] = ()
 ) -> tuple[list[Net], Net]:
     """(sum bits, carry) of two numbers; the shorter one is extended by zeros."""
     carry = zero = circuit.constant(0)
     total = []
     for k in range(max(len(a), len(b))):
         p, q = (x[k] if k < len(x) else zero for x in (a, b))
-        bit, carry = circuit.full_adder(p, q, carry, f"{name}{k}")
+        weight = weights[k] if k < len(weights) else 1
+        bit, carry = circuit.full_adder(p, q, carry, f"{name}{k}", weight)
         total.append(bit)
     return total, carry
 
@@ -51,11 +52,30 @@ def adder(bits: int) -> Circuit:
     return circuit
 
 
-def multiplier(n: int, m: int) -> Circuit:
+def column_weights(n: int, m: int) -> tuple[int, ...]:
+    """Weights of a multiplier's columns with which factors are found soonest.
+
+    Of the lowest column, whose product bit says most about the factors, and of the highest ones, where
+    carries pile up, the adders weigh more.
+    """
+    columns = n + m - 2
+    high = (2, 4, 8) if columns <= 8 else (2, 2, 4, 8)
+    return ((4,) + (1,) * columns)[: max(0, columns - len(high))] + high[-columns:] * (columns > 0)
+
+
+def multiplier(n: int, m: int, weights: Sequence[int] = ()) -> Circuit:
     """``a * b = y`` as an array: n m ANDs, and m - 1 rows that ripple.
 
     For n = m that is n half adders and n (n - 2) full adders: 3 n^2 nodes, with the ground energy
     -(3 n^2 + 4 n (n - 1)).
+
+    Parameters
+    ----------
+    n, m
+        Bits of a and b.
+    weights
+        Of the adders of column 1, 2, ..., where their energies are to differ; 1 by default. With
+        weights y has a lowest bit of its own: one node more.
 
     Words
     -----
@@ -72,10 +92,13 @@ def multiplier(n: int, m: int) -> Circuit:
     for j, bit in enumerate(b):
         row = [circuit.and_(x, bit, f"p{i}_{j}") for i, x in enumerate(a)]
         if j:
-            total, carry = _ripple(circuit, above, row, f"row{j}_")
+            total, carry = _ripple(circuit, above, row, f"row{j}_", weights[j - 1 :])
             row = [*total, carry]
         done.append(row[0])
         above = row[1:]
+    if weights:
+        # A node of its own, so that the product bit that nothing adds to can be no spin either.
+        done[0] = circuit.copy(done[0], weight=weights[-1])
     y = [*done, *above]
     while y[-1].constant == 0:
         y.pop()

@@ -132,26 +132,26 @@ class Circuit:
 
     # ---- gates
 
-    def _instance(self, gate: Gate, nets: Sequence[Net]) -> None:
+    def _instance(self, gate: Gate, nets: Sequence[Net], weight: int = 1) -> None:
         for net in nets:
             if net.node is not None and not 0 <= net.node < len(self._names):
                 raise InvalidInput(f"{net} is not a net of circuit {self.name!r}")
-        self._terms.append(place(gate, nets))
+        self._terms.append(place(gate, nets).weighted(weight))
 
-    def _gate(self, kind: str, inputs: Sequence[Net], name: str | None) -> Net:
+    def _gate(self, kind: str, inputs: Sequence[Net], name: str | None, weight: int = 1) -> Net:
         gate = CATALOGUE[kind]
         y = self._node(name, kind)
         extra = [self._node(f"{self._names[y.node]}.{pin}", kind) for pin in gate.aux]
-        self._instance(gate, [*inputs, y, *extra])
+        self._instance(gate, [*inputs, y, *extra], weight)
         return y
 
     def not_(self, a: Net) -> Net:
         """The complement of ``a``: the same node with the opposite meaning."""
         return ~a
 
-    def copy(self, a: Net, name: str | None = None) -> Net:
-        """A node of its own that equals ``a``."""
-        return self._gate("copy", [a], name)
+    def copy(self, a: Net, name: str | None = None, weight: int = 1) -> Net:
+        """A node of its own that equals ``a``, by a gate whose energies are ``weight`` times as high."""
+        return self._gate("copy", [a], name, weight)
 
     def and_(self, a: Net, b: Net, name: str | None = None) -> Net:
         known = _conjunction(a, b)
@@ -186,29 +186,33 @@ class Circuit:
                 return self.or_(p, q, name) if r.constant else self.and_(p, q, name)
         return self._gate("majority", [a, b, c], name)
 
-    def half_adder(self, a: Net, b: Net, name: str | None = None) -> tuple[Net, Net]:
-        """(sum, carry) of two bits, as one gate."""
+    def half_adder(
+        self, a: Net, b: Net, name: str | None = None, weight: int = 1
+    ) -> tuple[Net, Net]:
+        """(sum, carry) of two bits, as one gate whose energies are ``weight`` times as high."""
         if a.constant is not None or b.constant is not None or a.node == b.node:
             return self.xor(a, b), self.and_(a, b)
         total = self._node(None if name is None else f"{name}.sum", "sum")
         carry = self._node(None if name is None else f"{name}.carry", "carry")
-        self._instance(CATALOGUE["half_adder"], [a, b, total, carry])
+        self._instance(CATALOGUE["half_adder"], [a, b, total, carry], weight)
         return total, carry
 
-    def full_adder(self, a: Net, b: Net, c: Net, name: str | None = None) -> tuple[Net, Net]:
-        """(sum, carry) of three bits, as one gate."""
+    def full_adder(
+        self, a: Net, b: Net, c: Net, name: str | None = None, weight: int = 1
+    ) -> tuple[Net, Net]:
+        """(sum, carry) of three bits, as one gate whose energies are ``weight`` times as high."""
         for p, q, r in ((a, b, c), (a, c, b), (b, c, a)):
             if r.constant == 0:
-                return self.half_adder(p, q, name)
+                return self.half_adder(p, q, name, weight)
             if r.constant == 1:
                 # p + q + 1 = 2 carry + sum exactly where ~p + ~q = 2 ~carry + ~sum.
-                total, carry = self.half_adder(~p, ~q, name)
+                total, carry = self.half_adder(~p, ~q, name, weight)
                 return ~total, ~carry
             if p.node == q.node:
                 return (r, p) if p == q else (~r, r)
         total = self._node(None if name is None else f"{name}.sum", "sum")
         carry = self._node(None if name is None else f"{name}.carry", "carry")
-        self._instance(CATALOGUE["full_adder"], [a, b, c, total, carry])
+        self._instance(CATALOGUE["full_adder"], [a, b, c, total, carry], weight)
         return total, carry
 
     def mux(self, a: Net, b: Net, select: Net, name: str | None = None) -> Net:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from .relations import Relation
@@ -52,14 +52,19 @@ def derivations(relations: Sequence[Relation], known: Iterable[int]) -> list[Der
         left = [(k, r) for k, r in left if not known.issuperset(r.nodes)]
 
 
-def to_check(relations: Sequence[Relation], found: Sequence[Derivation]) -> list[Relation]:
-    """The relations that do not hold by the way in which nodes were derived."""
+def to_check(
+    relations: Sequence[Relation], found: Sequence[Derivation], ports: Collection[int] = ()
+) -> list[Relation]:
+    """The relations that do not hold by the way in which nodes were derived.
+
+    ``ports`` may have another value than what is derived for them.
+    """
     holds = set()
     for number, relation in enumerate(relations):
         own = [d for d in found if d.relation == number]
         inputs = {d.inputs for d in own}
         covered = len(inputs) == 1 and len(own) + len(own[0].inputs) == len(relation.nodes)
-        if covered and own[0].is_total:
+        if covered and own[0].is_total and not any(d.node in ports for d in own):
             holds.add(number)
     return [relation for number, relation in enumerate(relations) if number not in holds]
 

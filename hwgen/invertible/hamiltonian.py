@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import InvalidInput
-from .clamping import Clamped, clamp
+from .clamping import Clamped, clamp, merge
 from .enumeration import lowest
 from .relations import Relation, propagate, satisfiable
 
@@ -246,7 +246,8 @@ class Hamiltonian:
 
     # ---- numbers
 
-    def _word(self, name: str) -> tuple[int, ...]:
+    def nodes_of(self, name: str) -> tuple[int, ...]:
+        """The nodes of a word, lowest bit first."""
         if name not in self.words:
             raise InvalidInput(
                 f"there is no word {name!r}; the words are {', '.join(self.words) or 'none'}"
@@ -257,7 +258,7 @@ class Hamiltonian:
         """The bits of the nodes of words: ``{"y": 55}`` to ``{node: 0 or 1}``."""
         bits: dict[int, int] = {}
         for name, value in values.items():
-            nodes = self._word(name)
+            nodes = self.nodes_of(name)
             if not 0 <= value < 1 << len(nodes):
                 raise InvalidInput(
                     f"word {name!r} has {len(nodes)} bits and takes 0..{(1 << len(nodes)) - 1}, "
@@ -274,7 +275,7 @@ class Hamiltonian:
 
     def value(self, spins: np.ndarray, name: str) -> np.ndarray:
         """What a word reads: spins (..., nodes) to int64 (...), objects beyond 62 bits."""
-        nodes = self._word(name)
+        nodes = self.nodes_of(name)
         dtype = np.int64 if len(nodes) <= 62 else object
         bits = self._spins(spins)[..., list(nodes)] > 0
         return bits.astype(dtype) @ np.array([1 << k for k in range(len(nodes))], dtype=dtype)
@@ -321,7 +322,8 @@ class Hamiltonian:
         bits
             ``{node: 0 or 1}``.
         implied
-            Whether the bits that follow from these, one relation at a time, are fixed as well.
+            Whether the bits that follow from these, one relation at a time, are fixed as well, and
+            nodes that must be equal are made one.
 
         Raises
         ------
@@ -334,4 +336,4 @@ class Hamiltonian:
                     f"a fixed node must be one of 0..{len(self) - 1} and 0 or 1, found {node}: {bit}"
                 )
         known = propagate(self.relations, bits, self.names)
-        return clamp(self, known if implied else dict(bits))
+        return merge(clamp(self, known)) if implied else clamp(self, dict(bits))

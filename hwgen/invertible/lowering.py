@@ -75,7 +75,7 @@ def lower(
         raise InvalidInput("a plain Ising problem has no relations to check; check energies")
     if engine.scale < 1:
         raise InvalidInput(f"the scale of an engine must be 1 or more, not {engine.scale}")
-    inputs = tuple(decisions or ())
+    inputs = () if decisions is None else tuple(int(node) for node in decisions)
     absorbed, products = (hamiltonian, None)
     if engine.products:
         absorbed, products = absorb(hamiltonian, {*ports, *inputs})
@@ -102,7 +102,7 @@ def lower(
         raise InvalidInput(f"a schedule of {segments} segments needs as many cycles, not {cycles}")
     options: dict[str, object] = {}
     if check == "relations":
-        options |= _checker(hamiltonian.relations, decisions)
+        options |= _checker(hamiltonian.relations, inputs, ports)
     elif check == "energy":
         options["target"] = _target(scaled, target, engine.scale)
     if engine.swap_every:
@@ -143,11 +143,13 @@ def _check_reach(network: Ising, names: Sequence[str]) -> None:
         )
 
 
-def _checker(relations: Sequence[Relation], decisions: Sequence[int] | None) -> dict[str, object]:
+def _checker(
+    relations: Sequence[Relation], inputs: Sequence[int], ports: Sequence[int]
+) -> dict[str, object]:
     """Nodes that are derived, and the relations that are left to be checked."""
-    found = derivations(relations, decisions) if decisions is not None else []
+    found = derivations(relations, inputs) if inputs else []
     # A checker needs one relation: where all hold by derivation, any will do.
-    left = to_check(relations, found) or relations[:1]
+    left = to_check(relations, found, ports) or relations[:1]
     rows = _padded([relation.nodes for relation in left])
     tables = Constant([_signed(relation.table) for relation in left])
     options: dict[str, object] = {"relation_nodes": rows, "relation_tables": tables}

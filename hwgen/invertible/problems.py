@@ -177,7 +177,7 @@ def factoring(
         )
     if max(bits) > MOST_BITS:
         raise InvalidInput(f"a factor may have up to {MOST_BITS} bits, not {max(bits)}")
-    circuit = arithmetic.multiplier(*bits)
+    circuit = arithmetic.multiplier(*bits, weights=arithmetic.column_weights(*bits))
     if number.bit_length() > len(circuit.words["y"]):
         raise InvalidInput(f"{number} is too large for a product of {bits[0]} x {bits[1]} bits")
     made = Problem.of(circuit, max_degree)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from .lowering import lower
 from .problems import Problem
 
 __all__ = [
+    "FACTORING",
     "PLACES",
     "PUBLISHED",
     "TUNED",
@@ -40,14 +41,18 @@ Progress = Callable[[int, int], None]
 PUBLISHED = Accumulator(noise=(5,), limit=(4,))
 """A spin for every node of a gate, all alike."""
 TUNED = Accumulator(scale=2, noise=(11,), limit=(9,), inputs=(1, 2), products=True)
-"""What finds factors of five bits in the fewest cycles: see docs/invertible.md."""
+"""For circuits: found on multipliers whose adders all weigh the same; see docs/invertible.md."""
+FACTORING = Accumulator(noise=(8,), limit=(8,), products=True)
+"""For multipliers whose columns are weighted."""
 
 
 def default_engine(problem: Problem, samples: bool = False) -> Engine:
     """What was found best: to find states of circuits, to sample them, to search plain problems."""
     if problem.ising is not None:
         return Gibbs(strength=geometric(0.1, 3.0, 64))
-    return Gibbs(strength=(0.5,)) if samples else TUNED
+    if samples:
+        return Gibbs(strength=(0.5,))
+    return FACTORING if problem.factors else TUNED
 
 
 def run_seeds(seed: int, first: int, count: int) -> np.ndarray:
@@ -72,6 +77,8 @@ class Network:
         What is left of its Hamiltonian.
     decisions
         Free nodes that decide the others.
+    clamps
+        By port of the graph, what its frames clamp it to: 1, -1, or 0 for free ones.
     graph
         One op; None where the clamps decide everything.
     """
@@ -80,6 +87,7 @@ class Network:
     given: Mapping[str, int]
     clamped: Clamped
     decisions: tuple[int, ...]
+    clamps: tuple[int, ...]
     graph: Graph | None
 
     @property
@@ -98,6 +106,7 @@ def prepare(
     samples: bool = False,
     settled: bool = False,
     target: int | None = None,
+    ports: Sequence[str] = (),
 ) -> Network:
     """Fold clamps and what follows from them, and lower the rest.
 
@@ -111,6 +120,9 @@ def prepare(
         A state is valid only when every gate has settled, whatever the inputs decide.
     target
         Of a plain problem: the energy that is low enough.
+    ports
+        Words that are clamped by the frames of the graph, so that one network runs in every
+        direction; nothing is concluded from their values.
 
     Raises
     ------
@@ -119,23 +131,29 @@ def prepare(
     """
     given = {**problem.given, **(given or {})}
     whole = problem.hamiltonian
-    clamped = whole.clamped(whole.assignment(given), implied=not samples)
-    place = {int(node): k for k, node in enumerate(clamped.free)}
+    bits = whole.assignment(given)
+    clamped = whole.clamped(bits, implied=not samples)
+    port_nodes = [node for word in ports for node in whole.nodes_of(word)]
+    if ports:
+        loose = {node: bit for node, bit in bits.items() if node not in port_nodes}
+        clamped = whole.clamped(loose)
     inputs = [node for word in problem.inputs for node in whole.words[word]]
-    decisions = tuple(place[node] for node in inputs if node in place)
+    decisions = tuple(sorted({int(k) for k in clamped.place[inputs] if k >= 0}))
     graph = None
     if len(clamped.free):
         graph = lower(
             clamped.hamiltonian,
             engine or default_engine(problem, samples),
             cycles=cycles,
+            ports=[int(k) for k in clamped.place[port_nodes]],
             decisions=None if samples or settled or problem.ising else decisions,
             check="none" if samples else _check(clamped, problem),
             target=target,
             seed=seed,
             name=_identifier(problem.name),
         )
-    return Network(problem, given, clamped, decisions, graph)
+    clamps = tuple(2 * bits[node] - 1 if node in bits else 0 for node in port_nodes)
+    return Network(problem, given, clamped, decisions, clamps, graph)
 
 
 def _check(clamped: Clamped, problem: Problem) -> str:
@@ -218,7 +236,7 @@ def solve(
         taken, done, size = 0, 0, 1
         while done < runs:
             size = min(size, runs - done)
-            frames = op.frame.pack_inputs(run_seeds(seed, done, size))
+            frames = op.frame.pack_inputs(run_seeds(seed, done, size), network.clamps)
             answer = op.frame.unpack_outputs(run(frames))
             energies = clamped.hamiltonian.energy(answer.spins)
             for k in range(size):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import InvalidInput
 from .gates import Gate
@@ -55,6 +55,15 @@ class Term:
     couplings: tuple[tuple[int, int, int], ...]
     table: int
     ground: int
+
+    def weighted(self, weight: int) -> Term:
+        """The same with all its energies ``weight`` times as high: what is allowed stays lowest."""
+        return replace(
+            self,
+            h=tuple(weight * value for value in self.h),
+            couplings=tuple((i, j, weight * value) for i, j, value in self.couplings),
+            ground=weight * self.ground,
+        )
 
     def moved(self, nodes: Mapping[int, int]) -> Term:
         """The same term on other nodes; those that ``nodes`` does not name stay."""

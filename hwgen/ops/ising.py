@@ -50,7 +50,8 @@ class Ising(Op):
 
     Behind every cycle a checker looks at all replicas. It first completes a state: nodes that are
     ``derived`` get, one after the other, the bit that their table gives for others, so that the
-    inputs of a circuit decide what is looked at and not whether every gate has settled. Then a state is
+    inputs of a circuit decide what is looked at and not whether every gate has settled; clamped nodes
+    keep their value. Then a state is
     valid if every relation allows it, or if its energy is ``target`` or less. The answer is the first
     valid state, completed, of several the one of the first replica; if there is none the last state of
     replica 0, or, where energies are looked at, the first one with the least energy. What goes in and

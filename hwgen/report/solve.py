@@ -58,6 +58,7 @@ def run_from_options(
     target: int | None,
     plot: Path | None,
     out: Path | None,
+    ports: Sequence[str],
     **chosen,
 ) -> None:
     """What the command line asks for; ``chosen`` are options of engines."""
@@ -65,6 +66,8 @@ def run_from_options(
     values = _values(given, problem)
     engine = _engine(problem, samples=sample, **chosen)
     if sample:
+        if ports or out is not None:
+            raise InvalidInput("--sample goes with neither --port nor --out: it runs on the model")
         run_sampling(problem, values, engine, cycles=cycles, seed=seed, plot=plot)
         return
     run_solve(
@@ -78,6 +81,7 @@ def run_from_options(
         target=target,
         plot=plot,
         out=out,
+        ports=ports,
     )
 
 
@@ -194,6 +198,7 @@ def run_solve(
     target: int | None,
     plot: Path | None,
     out: Path | None,
+    ports: Sequence[str] = (),
 ) -> None:
     """Solve a problem and print all of it.
 
@@ -206,14 +211,15 @@ def run_solve(
     """
     console = Console()
     with console.step("folding clamps"):
-        network = prepare(
-            problem, given, engine, cycles=cycles, seed=seed, target=_energy(problem, target)
-        )
+        options = {"cycles": cycles, "seed": seed, "target": _energy(problem, target)}
+        folded = network = prepare(problem, given, engine, **options)
+        if ports:
+            network = prepare(problem, given, engine, ports=ports, **options)
     print(_size(network))
     search = None
-    if network.graph is not None and network.op.checks == "relations":
+    if folded.graph is not None and folded.op.checks == "relations":
         with console.step("counting what random search would take"):
-            search = random_search(network.op, network.decisions, seed)
+            search = random_search(folded.op, folded.decisions, seed)
         if search.is_exact and not search.solutions:
             raise InvalidInput(
                 f"{problem.name}: there is no solution with {_words(network.given)}: all "

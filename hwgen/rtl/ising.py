@@ -91,6 +91,8 @@ class IsingLayer(StreamComponent):
         parts = (Cat(*octets[4 : 4 + width])[:ports], Cat(*octets[4 + width :])[:ports])
         for name, part in zip(("clamp_enable", "clamp_value"), parts, strict=True):
             kept = Signal(max(1, ports), name=name)
+            if name == "clamp_enable":
+                self._clamp_enable = kept
             with m.If(load):
                 m.d.sync += kept.eq(part)
             for replica in self.replicas:
@@ -178,7 +180,10 @@ class IsingLayer(StreamComponent):
             for k in rows:
                 node, *inputs = op.derived.array[k].tolist()
                 derived = Signal(name=f"derived_{r}_{node}")
-                m.d.comb += derived.eq(_looked_up(bits, inputs, int(op.derived_tables.array[k])))
+                found = _looked_up(bits, inputs, int(op.derived_tables.array[k]))
+                if node in op.ports:
+                    found = Mux(self._clamp_enable[op.ports.index(node)], bits[node], found)
+                m.d.comb += derived.eq(found)
                 bits[node] = derived
             if level % LEVELS == 0:
                 kept = Signal(op.nodes, name=f"checked_{r}_{level}", reset_less=True)

@@ -30,8 +30,8 @@ def test_a_number_is_factored(hwgen, where):
     code, shown, progress = hwgen("solve", "factor", "143", "--on", where)
     assert code == 0
     assert any(line in shown for line in ("143 = 11 x 13\n", "143 = 13 x 11\n"))
-    # Constants are propagated: both factors are odd.
-    assert "random search under the same checker: 32 tries on average (2 solutions in 64" in shown
+    # Constants are propagated: both factors are odd, and of two bits one decides the other.
+    assert "random search under the same checker: 16 tries on average (2 solutions in 32" in shown
     assert "trial division: 6 divisions until 11" in shown
     assert f"running on {where}" in progress
 
@@ -53,6 +53,14 @@ def test_a_netlist_runs_backwards(hwgen, netlist):
     a, b = int(values["a"]), int(values["b"])
     assert a + b == 12
     assert a > b
+
+
+def test_words_can_be_clamped_at_run_time(hwgen):
+    ports = [part for word in "aby" for part in ("--port", word)]
+    code, shown, _ = hwgen("solve", "multiplier4x4", "--set", "y=84", "--set", "a=12", *ports)
+    assert code == 0
+    assert "a = 12, b = 7, y = 84" in shown
+    assert "free once clamps" not in shown
 
 
 def test_clamps_may_decide_everything(hwgen):

@@ -195,3 +195,37 @@ def test_bad_states_and_bits():
         Relation((0, 0), 1)
     with pytest.raises(InvalidInput, match="must lie in"):
         Relation((0, 1), 16)
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_nodes_that_must_be_equal_are_one(number):
+    """What follows from a product leaves fewer nodes, and the same states."""
+    whole = multiplier(2, 2).hamiltonian()
+    _, states = whole.ground_states()
+    wanted = states[whole.value(states, "y") == number].astype(int)
+    try:
+        clamped = whole.clamped(whole.assignment({"y": number}), implied=True)
+    except Contradiction:
+        assert not len(wanted)
+        return
+    left = clamped.hamiltonian
+    if len(left):
+        energy, found = left.ground_states()
+        assert (energy == left.ground) == bool(len(wanted))
+        assert left.is_valid(found).all() == bool(len(wanted))
+        if not len(wanted):
+            return
+    else:
+        found = np.zeros((1, 0), int)
+    restored = clamped.restore(found)
+    assert sorted(restored.tolist()) == sorted(wanted.tolist())
+    assert np.array_equal(whole.energy(restored), np.full(len(restored), whole.ground))
+    plain = whole.clamped(whole.assignment({"y": number}))
+    assert len(left) < len(plain.hamiltonian)
+
+
+def test_a_node_that_would_be_its_own_opposite_is_told():
+    relations = (Relation((0, 1), 0b1001, "same"), Relation((0, 1), 0b0110, "not"))
+    whole = Hamiltonian.of(("p", "q"), [0, 0], {}, relations=relations)
+    with pytest.raises(Contradiction, match="relation 'not' cannot hold"):
+        whole.clamped({}, implied=True)

@@ -11,10 +11,11 @@ import pytest
 from amaranth.sim import Simulator
 
 from hwgen.invertible import adder, multiplier
+from hwgen.invertible.arithmetic import column_weights
 from hwgen.invertible.engine import Accumulator, Gibbs, geometric
 from hwgen.invertible.lowering import lower
 from hwgen.invertible.problems import Problem, find_problem
-from hwgen.invertible.solving import prepare, run_seeds
+from hwgen.invertible.solving import FACTORING, PUBLISHED, TUNED, prepare, run_seeds
 from hwgen.ir import Schedule
 from hwgen.ops.lib.ising_walk import Walk
 from hwgen.rtl.emit import emit
@@ -22,6 +23,7 @@ from hwgen.rtl.ising import make
 from hwgen.sim import simulator
 
 STREAM = Schedule("stream")
+SLOW = pytest.mark.slow
 
 
 def emitted(graph, folder):
@@ -44,12 +46,15 @@ def component(graph):
         Gibbs(strength=(0.3, 0.8)),
         Gibbs(replicas=3, ladder=(0.2, 0.5, 1.0), swap_every=2),
         Accumulator(replicas=3, ladder=(9, 6, 3), limit=(5,), swap_every=7),
+        replace(TUNED, noise=(3, 5)),
+        Gibbs(strength=(0.3,), products=True),
     ],
-    ids=["accumulator", "gibbs", "tempering", "exchanged counters"],
+    ids=["accumulator", "gibbs", "tempering", "exchanged counters", "products", "gibbs products"],
 )
 def test_every_register_is_the_models(engine):
     """All spins of all replicas, in every cycle."""
-    graph = lower(multiplier(2, 2).hamiltonian(), engine, cycles=120, stops=False, ports=(0, 3))
+    whole = multiplier(2, 2).hamiltonian()
+    graph = lower(whole, engine, cycles=120, stops=False, ports=(0, 3), decisions=(0, 1, 2, 3))
     op = graph["spins"].op
     frames = op.frame.pack_inputs([5], [[1, -1]])
     clamps = np.zeros((1, op.nodes), np.int64)
@@ -77,11 +82,14 @@ def test_every_register_is_the_models(engine):
     assert np.array_equal(np.array(seen, bool), np.array(expected))
 
 
-@pytest.mark.parametrize("name", ["and", "full_adder"])
-def test_a_hundred_thousand_cycles_are_the_models(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "cycles"),
+    [("and", 20_000), *(pytest.param(n, 100_000, marks=SLOW) for n in ("and", "full_adder"))],
+)
+def test_many_cycles_are_the_models(name, cycles, tmp_path):
     """A single step apart would change when the gate holds from then on."""
     gate = find_problem(name).hamiltonian
-    graph = lower(gate, Accumulator(noise=(3,), limit=(6,)), cycles=100_000, stops=False)
+    graph = lower(gate, Accumulator(noise=(3,), limit=(6,)), cycles=cycles, stops=False)
     design, engine = emitted(graph, tmp_path)
     x = graph["spins"].op.frame.pack_inputs(run_seeds(0, 0, 3))
     expected = graph.run(x)
@@ -150,7 +158,7 @@ def test_counters_ramp_and_best_states_are_kept(tmp_path):
 
 @pytest.fixture(scope="module")
 def factoring(tmp_path_factory):
-    network = prepare(Problem.of(multiplier(3, 3)), {"y": 35}, cycles=3000)
+    network = prepare(Problem.of(multiplier(3, 3)), {"y": 35}, PUBLISHED, cycles=3000)
     graph = network.graph
     design, engine = emitted(graph, tmp_path_factory.mktemp("factoring"))
     x = network.op.frame.pack_inputs(run_seeds(0, 0, 40))
@@ -191,3 +199,25 @@ def _mutated(text: str, what: str) -> str:
         last, bits = tables[-1], int(tables[-1].group(2))
         return f"{text[: last.start()]}{last.group(1)}{(1 << bits) - 1:x}{text[last.end() :]}"
     return re.sub(r"(assign following_\d+ = sum_\S+ \? \d'h\d : )\|", r"\1&", text, count=1)
+
+
+@pytest.mark.slow
+def test_factors_of_five_bits_in_one_design(tmp_path):
+    """The product comes with the frame: all 66 semiprimes, ten seeds each, in one Verilog design."""
+    whole = multiplier(5, 5, column_weights(5, 5)).hamiltonian()
+    ports = whole.words["y"]
+    factors = (*whole.words["a"], *whole.words["b"])
+    graph = lower(whole, FACTORING, cycles=8192, ports=ports, decisions=factors)
+    op = graph["spins"].op
+    primes = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31)
+    numbers = np.repeat(sorted({p * q for p in primes for q in primes}), 10)
+    clamps = 2 * (numbers[:, None] >> np.arange(10) & 1) - 1
+    x = op.frame.pack_inputs(run_seeds(0, 0, len(numbers)), clamps)
+    design, engine = emitted(graph, tmp_path)
+    outputs = engine.run(design, x).outputs
+    assert np.array_equal(outputs, graph.run(x))
+    answer = op.frame.unpack_outputs(outputs)
+    assert answer.found.mean() >= 0.99
+    a, b = whole.value(answer.spins, "a"), whole.value(answer.spins, "b")
+    assert np.array_equal((a * b)[answer.found], numbers[answer.found])
+    assert answer.cycle.mean() <= 219

@@ -232,7 +232,7 @@ def naive_run(op: Ising, x: list[int]) -> list[int]:
             tables = op.derived_tables.array.tolist()
             for (node, *inputs), table in zip(op.derived.array.tolist(), tables, strict=True):
                 k = sum(1 << place for place, i in enumerate(inputs) if i >= 0 and m[i] > 0)
-                m[node] = 1 if table >> k & 1 else -1
+                m[node] = clamps.get(node, 1 if table >> k & 1 else -1)
         return m
 
     def is_valid(m):

@@ -103,7 +103,9 @@ class Walk:
         for level in op.derived_levels:
             rows = op.derived.array[list(level)]
             tables = op.derived_tables.array[list(level)]
-            bits[..., rows[:, 0]] = _looked_up(bits, rows[:, 1:], tables)
+            found = _looked_up(bits, rows[:, 1:], tables)
+            fixed = self._clamps[:, None, rows[:, 0]]
+            bits[..., rows[:, 0]] = np.where(fixed != 0, fixed > 0, found)
         return bits
 
     def valid(self, bits: np.ndarray) -> np.ndarray:
