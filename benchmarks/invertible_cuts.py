@@ -23,7 +23,7 @@ GRAPHS = "HWGEN_GRAPHS"
 """The variable that names more graphs: G-set files, with colons between them."""
 
 RUNS = 10  # of every solver and graph
-BUDGETS = (0.02, 0.2)  # CPU seconds of a run
+BUDGETS = (0.02, 0.1)  # CPU seconds of a run
 TRIAL = 2000  # cycles or sweeps by which a rate is told
 LEAST = 1e-8  # seconds of one, whatever is measured of small graphs
 Solve = Callable[[int], tuple[np.ndarray, float]]
