@@ -76,7 +76,8 @@ def compile(
         Steps of a sequence that one call or frame takes: the state of recurrent layers goes on from
         one to the next. None: every sample is a whole sequence.
     samples
-        Integers of shape (batch, *input shape) to verify on; by default 32 that reach into corners.
+        Integers of shape (batch, *input shape) to verify on; by default 32 that reach into corners,
+        or fewer where a run takes many cycles.
     simulator
         Engine for the Verilog: by default the fastest one that is installed.
     verify
@@ -110,7 +111,10 @@ def compile(
     with reporter.step("reading the network"):
         original = _read(source)
         check_destination(out, original.name, force)
-        x = golden_inputs(original, VECTORS) if samples is None else original.check_input(samples)
+        if samples is None:
+            x = golden_inputs(original, original.golden_samples(VECTORS))
+        else:
+            x = original.check_input(samples)
         if not len(x):
             raise InvalidInput("samples must hold one sample or more, found none")
         expected = original.run(x)

@@ -22,6 +22,7 @@ _CACHED_ELEMENTS = 1 << 17
 _FEWEST_ROWS = 128
 _MOST_ELEMENTS = 1 << 24  # of a value at once: 128 MiB, which long streams would soon exceed
 _LONGEST_NAME = 64
+_GOLDEN_STEPS = 1 << 17  # of the op that takes most of them: some seconds of ``run``
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +166,23 @@ class Graph:
         int64 array of shape (batch, *output shape).
         """
         x = self.check_input(x)
+        if not len(x):
+            return np.zeros((0, *self.output_type.shape), np.int64)
         largest = max(node.type.size for node in self.nodes)
         rows = max(_FEWEST_ROWS, _CACHED_ELEMENTS // largest)
         rows = max(1, min(rows, _MOST_ELEMENTS // largest))
         if self.stateful:
-            rows = max(1, len(x))
+            rows = len(x)
         parts = [
             self._evaluate(x[start : start + rows], keep=False)[self.output]
-            for start in range(0, max(len(x), 1), rows)
+            for start in range(0, len(x), rows)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def golden_samples(self, most: int) -> int:
+        """How many samples golden vectors hold: ``most``, fewer where one takes many steps, at least one."""
+        steps = max(node.op.steps(*self.operands(node)) for node in self.nodes)
+        return max(1, min(most, _GOLDEN_STEPS // max(1, steps)))
 
     def run_all(self, x) -> dict[str, np.ndarray]:
         """Like :meth:`run`, but every value by name: to find where two results part."""

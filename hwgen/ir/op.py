@@ -89,7 +89,7 @@ class Op:
         return (Schedule("stream"),)
 
     def steps(self, *inputs: Type) -> int:
-        """How many steps of a sequence a sample holds, for ops that take them one after another."""
+        """How many steps a sample takes one after another: of a sequence, or cycles of a run."""
         return 1
 
     def random_sources(self) -> RandomSources | None:

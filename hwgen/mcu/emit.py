@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import Unsupported
+from ..errors import InvalidInput, Unsupported
 from ..ir.graph import Graph, identifier
 from .build import CBuild, Layer, Port
 from .describe import describe_port
@@ -64,14 +64,14 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         A target, its name, or the path of its file, see :mod:`hwgen.mcu.target`.
     samples
         Integers of shape (n, *input shape) for the golden vectors; a few drawn from the input's
-        interval, its extremes among them, if None.
+        interval, its extremes first, if None.
 
     Raises
     ------
     Unsupported
         The target is not known, or the graph holds an op or a weight code without C.
     InvalidInput
-        The samples are not legal inputs.
+        The samples are not legal inputs, or there are none.
     """
     machine = target if isinstance(target, Target) else find_target(target)
     model = identifier(graph.name) or "model"
@@ -84,6 +84,8 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
     masks = mask_tests(functions, memories)
     names = functions[0].names
     x = _vectors(graph) if samples is None else graph.check_input(samples)
+    if not len(x):
+        raise InvalidInput("samples must hold one sample or more, found none")
     y = graph.run(x)
     build = CBuild(
         folder=Path(folder) / FOLDER,
@@ -289,11 +291,11 @@ def _layer(memories: Memories, number: int, function: Function) -> Layer:
 
 
 def _vectors(graph: Graph) -> np.ndarray:
-    """A few samples: the interval's ends, and drawn ones; fewer of large inputs."""
+    """A few samples: the interval's ends, and drawn ones; fewer of large inputs and long runs."""
     kind = graph.input_type
     count = max(3, min(8, 4096 // kind.size))
     draw = np.random.default_rng(0).integers(
         kind.lo, kind.hi, (count, *kind.shape), dtype=np.int64, endpoint=True
     )
     draw[0], draw[1] = kind.lo, kind.hi
-    return draw
+    return draw[: graph.golden_samples(count)]

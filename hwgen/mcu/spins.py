@@ -56,6 +56,25 @@ class Member:
         return f"{self.ctype} {self.name}{''.join(f'[{n}]' for n in self.sizes)};"
 
 
+class Factors(NamedTuple):
+    """Spins that products are made of.
+
+    Attributes
+    ----------
+    lanes
+        Which ones.
+    starts
+        Shape (lanes + 1,): where those of a lane begin among the next two.
+    products, others
+        Lanes of products, and of the spins beside it that they are made of.
+    """
+
+    lanes: np.ndarray
+    starts: np.ndarray
+    products: np.ndarray
+    others: np.ndarray
+
+
 class Neighbours(NamedTuple):
     """Whose fields a spin is part of.
 
@@ -84,7 +103,7 @@ def struct_bytes(members: Sequence[Member]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Spins:
-    """Lanes of spins: in the order of the nodes or, with colours, those of a colour in a row.
+    """Lanes of spins: in the order of the nodes or, with colours, those of a colour in a row; then products.
 
     Attributes
     ----------
@@ -99,16 +118,31 @@ class Spins:
     def colours(self) -> tuple[np.ndarray, np.ndarray]:
         """By colour, the first lane and how many there are; those of the host come in eights."""
         each = EIGHT if self.target.is_host else 1
-        counts = -(-np.bincount(self.op.colours.array) // each) * each
+        spins = self.op.colours.array[self.op.spins]
+        counts = -(-np.bincount(spins, minlength=self.op.colour_count) // each) * each
         return np.cumsum(counts) - counts, counts
 
     @cached_property
     def lanes(self) -> np.ndarray:
         """By node, the lane."""
         op = self.op
-        if op.colours is None:
-            return np.arange(op.nodes)
-        return self.colours[0][op.colours.array] + op.places
+        lanes = op.places.copy()
+        if op.colours is not None:
+            lanes += self.colours[0][op.colours.array]
+        if op.products is not None:
+            lanes[op.products.array[:, 0]] = self.first_product + np.arange(len(op.products.array))
+        return lanes
+
+    @property
+    def first_product(self) -> int:
+        """The lane behind those of spins."""
+        return len(self.op.spins) if self.op.colours is None else int(self.colours[1].sum())
+
+    @property
+    def updated(self) -> int:
+        """Lanes that have accumulators."""
+        each = WIDE if self.target.is_host else 1
+        return -(-len(self.op.spins) // each) * each
 
     @property
     def size(self) -> int:
@@ -125,7 +159,7 @@ class Spins:
     def random_words(self) -> int:
         """States of a replica's generators, with those that are 0 and stay so."""
         if self.op.engine == "accumulator":
-            return -(-self.size // 32)
+            return -(-self.updated // 32)
         each = EIGHT // 2 if self.target.is_host else 1
         return -(-self.op.replica_generators // each) * each
 
@@ -135,8 +169,8 @@ class Spins:
         op = self.op
         most = max(op.reach, 2 * int(np.abs(self.op.matrix).max()))
         if op.engine == "accumulator":
-            noise, limit = op.table.array.max(axis=0).tolist()
-            most = max(most, op.reach + noise + limit)
+            noise, limit = op.table.array[:, 0::2], op.table.array[:, 1::2]
+            most = max(most, op.reach + int((noise + limit).max()))
         return storage(Int.fit(-most, most))
 
     @property
@@ -188,12 +222,44 @@ class Spins:
         return int(np.abs(self.op.h.array).sum() + np.abs(self.op.matrix).sum() // 2)
 
     @cached_property
-    def relations(self) -> tuple[np.ndarray, np.ndarray]:
-        """Lanes of relations, all of them with as many, and their tables, words of up to 32 bits.
+    def factors(self) -> Factors:
+        """Those of all products."""
+        node, a, b = self.lanes[self.op.products.array.T]
+        factor = np.concatenate([a, b])
+        order = np.argsort(factor, kind="stable")
+        starts = np.searchsorted(factor[order], np.arange(self.size + 1))
+        products, others = np.concatenate([node, node])[order], np.concatenate([b, a])[order]
+        return Factors(np.unique(factor), starts, products, others)
 
-        Where a relation has fewer nodes, it names its first one again, and its table holds whatever that is.
+    @property
+    def deciding_words(self) -> np.ndarray | None:
+        """Bits of the spins that the checker of relations reads, or a product of which it reads.
+
+        By lanes, or shape (colours, words) by lanes from the first one of a colour on. None: all of them.
         """
-        nodes, tables = self.op.relation_nodes.array, self.op.relation_tables.array
+        op = self.op
+        read = np.zeros(op.nodes, bool)
+        for rows in (op.relation_nodes, op.derived):
+            if rows is not None:
+                read[rows.array[rows.array >= 0]] = True
+        if op.derived is not None:
+            read[op.derived.array[:, 0]] = False
+        for node, *factors in [] if op.products is None else op.products.array.tolist():
+            read[factors] |= read[node]
+        if read[op.spins].all():
+            return None
+        words = np.zeros((op.colour_count, -(-(int(op.places.max()) + 1) // 32)), np.int64)
+        for colour in range(op.colour_count):
+            members = op.members(colour)
+            members = members[read[members]]
+            np.bitwise_or.at(words[colour], op.places[members] // 32, 1 << op.places[members] % 32)
+        return words if op.colours is not None else words[0]
+
+    def looked_up(self, nodes: np.ndarray, tables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lanes of tables' inputs, as many for all of them, and the tables, words of up to 32 bits.
+
+        Where a table has fewer inputs, it names its first one again, and its bit is whatever that is.
+        """
         terms = nodes.shape[1]
         lanes = np.where(nodes < 0, self.lanes[nodes[:, :1]], self.lanes[nodes])
         index = np.arange(1 << terms)

@@ -304,5 +304,8 @@ class Ising(Op):
     def lanes(self, x: Type, *, schedule: Schedule) -> tuple[int, int]:
         return self.frame.input_bytes, self.frame.output_bytes
 
+    def steps(self, x: Type) -> int:
+        return self.cycles
+
     def random_sources(self) -> RandomSources:
         return RandomSources(("xorshift", xorshift.SHIFTS), self.seeds)

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import HwgenError, InvalidInput
-from ..files import write_whole
-from ..invertible.engine import Accumulator, Engine, Gibbs, geometric
-from ..invertible.hamiltonian import Hamiltonian
-from ..invertible.problems import Problem, factoring, find_problem, smallest_factor
+from ..invertible.engine import Engine
+from ..invertible.problems import Problem, smallest_factor
 from ..invertible.search import random_best, random_search
-from ..invertible.solving import (
-    PUBLISHED,
-    Network,
-    Solution,
-    default_engine,
-    prepare,
-    run_seeds,
-    solve,
-)
-from ..ops.lib.ising_walk import Walk
+from ..invertible.solving import Network, Solution, prepare, solve
 from .progress import Console
-from .table import counted, print_table
+from .sampling import plot_states, run_sampling
+from .solve_options import chosen_engine, chosen_problem, chosen_values
+from .table import counted
 
-__all__ = ["run_from_options", "run_sampling", "run_solve"]
+__all__ = ["run_from_options", "run_solve"]
 
-TOP = 12  # states in a histogram
 RANDOM_STATES = 100_000
-PLOTTED = 4096  # cycles
-RAMP = 64  # segments
 
 
 class NotFound(HwgenError):
@@ -62,9 +47,9 @@ def run_from_options(
     **chosen,
 ) -> None:
     """What the command line asks for; ``chosen`` are options of engines."""
-    problem = _problem(words, bits, top, max_degree)
-    values = _values(given, problem)
-    engine = _engine(problem, samples=sample, **chosen)
+    problem = chosen_problem(words, bits, top, max_degree)
+    values = chosen_values(given, problem)
+    engine = chosen_engine(problem, samples=sample, **chosen)
     if sample:
         if ports or out is not None:
             raise InvalidInput("--sample goes with neither --port nor --out: it runs on the model")
@@ -83,107 +68,6 @@ def run_from_options(
         out=out,
         ports=ports,
     )
-
-
-def _problem(
-    words: Sequence[str], bits: str | None, top: str | None, max_degree: int | None
-) -> Problem:
-    if words[0] != "factor":
-        if len(words) > 1:
-            raise InvalidInput(f"one problem at a time, found {' '.join(words)!r}")
-        if bits:
-            raise InvalidInput("--bits goes with 'factor NUMBER'")
-        return find_problem(words[0], top, max_degree)
-    if len(words) != 2 or not words[1].isdecimal():
-        raise InvalidInput("factor takes one number, as in: hwgen solve factor 143")
-    sizes = None
-    if bits:
-        match = re.fullmatch(r"(\d{1,3})(?:x(\d{1,3}))?", bits)
-        if not match or not all(1 <= int(w or 1) <= 32 for w in match.groups()):
-            raise InvalidInput(f"--bits must be like 5 or 5x4, of 1..32 each, not {bits!r}")
-        sizes = (int(match[1]), int(match[2] or match[1]))
-    return factoring(int(words[1]), sizes, max_degree)
-
-
-def _values(given: Sequence[str], problem: Problem) -> dict[str, int]:
-    values = {}
-    for text in given:
-        word, _, number = text.partition("=")
-        try:
-            values[word] = int(number, 0)
-        except ValueError:
-            raise InvalidInput(
-                f"--set must be WORD=NUMBER, such as y=15 or y=0xf, not {text!r}"
-            ) from None
-    if problem.ising is not None and values:
-        raise InvalidInput("--set goes with circuits: a graph has no words")
-    return values
-
-
-def _engine(
-    problem: Problem,
-    *,
-    engine: str | None,
-    noise: str | None,
-    limit: str | None,
-    scale: int | None,
-    strength: str | None,
-    replicas: int,
-    swap_every: int,
-    plain: bool,
-    samples: bool,
-) -> Engine:
-    base = PUBLISHED if plain else default_engine(problem, samples)
-    name = engine or base.name
-    given = {
-        "accumulator": {"--noise": noise, "--limit": limit, "--scale": scale},
-        "gibbs": {"--strength": strength},
-    }
-    for other, options in given.items():
-        for option, value in options.items():
-            if other != name and value is not None:
-                raise InvalidInput(f"{option} goes with --engine {other}")
-    more = {"replicas": replicas, "swap_every": swap_every}
-    if name == "accumulator":
-        own = base if isinstance(base, Accumulator) else PUBLISHED
-        changed = {
-            "noise": _numbers(noise, "--noise") if noise else own.noise,
-            "limit": _numbers(limit, "--limit") if limit else own.limit,
-            "scale": scale or own.scale,
-        }
-        ladder = changed["noise"] if swap_every and len(changed["noise"]) == replicas > 1 else ()
-        return replace(own, **changed, ladder=ladder, **more)
-    own = base if isinstance(base, Gibbs) else Gibbs()
-    if strength is None:
-        return replace(own, **more) if not swap_every else _ladder((0.3, 1.2), replicas, swap_every)
-    ends = _reals(strength)
-    if len(ends) == 1:
-        return Gibbs(strength=ends, **more)
-    if swap_every:
-        return _ladder(ends, replicas, swap_every)
-    return Gibbs(strength=geometric(*ends, RAMP), **more)
-
-
-def _ladder(ends: tuple[float, ...], replicas: int, swap_every: int) -> Gibbs:
-    ladder = geometric(*ends, replicas)
-    return Gibbs(replicas=replicas, ladder=ladder, swap_every=swap_every)
-
-
-def _numbers(text: str, option: str) -> tuple[int, ...]:
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isdecimal() for word in words):
-        raise InvalidInput(f"{option} must be whole numbers with commas between them, not {text!r}")
-    return tuple(map(int, words))
-
-
-def _reals(text: str) -> tuple[float, ...]:
-    try:
-        ends = tuple(float(word) for word in text.split(":"))
-    except ValueError:
-        ends = ()
-    if len(ends) not in (1, 2) or not all(0 < end < 100 for end in ends):
-        raise InvalidInput(f"--strength must be like 0.4 or 0.1:3, of 0..100, not {text!r}")
-    return ends
 
 
 def run_solve(
@@ -234,7 +118,7 @@ def run_solve(
     else:
         _tell_circuit(problem, solution, network, search)
     if plot is not None and network.graph is not None:
-        _plot(network, seed, plot, console)
+        plot_states(network, seed, plot, console)
 
 
 def _energy(problem: Problem, target: int | None) -> int | None:
@@ -344,104 +228,3 @@ def _keep(network: Network, out: Path, where: str, console: Console) -> None:
     target = {"model": "all", "c": "c", "verilator": "verilog"}[where]
     compile_graph(network.graph, out, target=target, reporter=console)
     print(f"build folder: {out}")
-
-
-# -- sampling ---------------------------------------------------------------------------------------
-
-
-def run_sampling(
-    problem: Problem,
-    given: Mapping[str, int],
-    engine: Engine | None,
-    *,
-    cycles: int,
-    seed: int,
-    plot: Path | None,
-) -> None:
-    """Run all cycles, and print how often each state of the words was visited."""
-    console = Console()
-    network = prepare(problem, given, engine, cycles=cycles, seed=seed, samples=True)
-    if network.graph is None:
-        raise InvalidInput("the clamps decide every spin; there is nothing to sample")
-    print(_size(network))
-    with console.step(f"running {cycles} cycles") as progress:
-        spins, _ = _states(network, seed, cycles, progress)
-    shares = _histogram(problem.hamiltonian, spins)
-    words = list(problem.hamiltonian.words)
-    rows = [
-        [*map(str, state), f"{share:.1%}", "valid" if valid else ""]
-        for state, share, valid in shares[:TOP]
-    ]
-    print_table(f"states visited in {cycles} cycles", [*words, "of cycles", ""], rows)
-    valid = sum(share for _, share, valid in shares if valid)
-    print(f"words of valid states: {valid:.1%} of the cycles")
-    if plot is not None:
-        _plot(network, seed, plot, console)
-
-
-def _states(network: Network, seed: int, cycles: int, progress=None):
-    """Spins of the whole behind every cycle of the first run, and energies: (cycles, nodes), (cycles,)."""
-    op = network.op
-    walk = Walk(op, np.zeros((1, op.nodes), np.int64))
-    seeds = run_seeds(seed, 0, 1).astype(np.uint32)
-    spins = np.empty((cycles, op.nodes), np.int8)
-    for cycle, state in enumerate(walk.states(seeds, cycles)):
-        if cycle:
-            spins[cycle - 1] = state.spins[0, -1]
-        if progress and cycle % 256 == 0:
-            progress(cycle, cycles)
-    whole = network.clamped.restore(spins)
-    return whole, network.problem.hamiltonian.energy(whole)
-
-
-def _histogram(whole: Hamiltonian, spins: np.ndarray) -> list[tuple[tuple[int, ...], float, bool]]:
-    """States of the words: values, share of the cycles, whether they are those of a valid state."""
-    values = np.stack([whole.value(spins, name) for name in whole.words], axis=1)
-    states, counts = np.unique(values, axis=0, return_counts=True)
-    found = []
-    for state, count in zip(states.tolist(), counts.tolist(), strict=True):
-        bits = whole.assignment(dict(zip(whole.words, state, strict=True)))
-        found.append((tuple(state), count / len(spins), whole.satisfiable(bits) is True))
-    return sorted(found, key=lambda entry: (-entry[1], entry[0]))
-
-
-def _plot(network: Network, seed: int, path: Path, console: Console) -> None:
-    """Visited states and energy over cycles, as PNG."""
-    try:
-        import matplotlib
-    except ImportError:
-        from ..errors import MissingTool
-
-        raise MissingTool("--plot needs matplotlib: pip install 'hwgen[study]'") from None
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    cycles = min(PLOTTED, network.op.cycles)
-    with console.step(f"drawing {cycles} cycles of the first run"):
-        spins, energies = _states(network, seed, cycles)
-        whole = network.problem.hamiltonian
-        columns = 2 if whole.words else 1
-        figure, axes = pyplot.subplots(1, columns, figsize=(5.2 * columns, 3.6), squeeze=False)
-        axis = axes[0, 0]
-        axis.plot(np.arange(1, cycles + 1), energies, linewidth=0.6, color="#2b6cb0")
-        if whole.ground is not None:
-            axis.axhline(whole.ground, color="#c05621", linewidth=1, label="ground states")
-            axis.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0)
-        axis.set_xlabel("cycle")
-        axis.set_ylabel("energy")
-        if whole.words:
-            shares = _histogram(whole, spins)[:TOP]
-            axis = axes[0, 1]
-            labels = [" ".join(map(str, state)) for state, _, _ in shares]
-            colours = ["#2b6cb0" if valid else "#cbd5e0" for *_, valid in shares]
-            axis.barh(range(len(shares)), [100 * share for _, share, _ in shares], color=colours)
-            axis.set_yticks(range(len(shares)), labels)
-            axis.invert_yaxis()
-            axis.set_xlabel("of cycles, % (blue: valid)")
-            axis.set_ylabel(" ".join(whole.words))
-        figure.tight_layout()
-        picture = io.BytesIO()
-        figure.savefig(picture, format="png", dpi=150, metadata={"Software": None})
-        write_whole(path, picture.getvalue())
-        pyplot.close(figure)
-    print(f"plot: {path}")

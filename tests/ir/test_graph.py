@@ -12,6 +12,7 @@ from hwgen.ops.add import Add
 from hwgen.ops.clip import Clip
 from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.dense import Dense
+from hwgen.ops.ising import Ising
 from hwgen.ops.requantize import Requantize
 
 
@@ -107,6 +108,31 @@ def test_run_of_any_batch_is_sample_by_sample(small):
     assert np.array_equal(y[4321:4322], small.run(x[4321:4322]))
     assert np.array_equal(y, small.run_all(x)[small.output])
     assert small.run(x[:0]).shape == (0, 3)
+
+
+def test_an_empty_batch_runs_no_op(small, monkeypatch):
+    monkeypatch.setattr(Dense, "run", None)
+    y = small.run(np.zeros((0, *small.input_type.shape), np.int64))
+    assert y.shape == (0, *small.output_type.shape)
+    assert y.dtype == np.int64
+
+
+@pytest.mark.parametrize(("cycles", "count"), [(1, 32), (1 << 13, 16), (100_000, 1), (1 << 30, 1)])
+def test_long_runs_have_few_golden_samples(cycles, count):
+    op = Ising(
+        h=Constant([1]),
+        edges=None,
+        couplings=None,
+        engine="accumulator",
+        cycles=cycles,
+        starts=Constant([0]),
+        levels=Constant([[0]]),
+        table=Constant([[1, 1]]),
+        seeds=Constant([1 << 31]),
+    )
+    b = GraphBuilder("g")
+    graph = b.build(b.add(op, b.input(Type.of((op.frame.input_bytes,), 0, 255))))
+    assert graph.golden_samples(32) == count
 
 
 def test_run_leaves_its_input_alone(small, samples):

@@ -232,3 +232,8 @@ def test_missing_compiler_is_explained(small, tmp_path, monkeypatch):
 def test_bad_input_is_refused(small, x, tmp_path):
     with pytest.raises(InvalidInput, match=r"input (must be integers of shape|values must lie)"):
         run_on_host(emit(small, tmp_path), x)
+
+
+def test_golden_vectors_must_be_some(small, tmp_path):
+    with pytest.raises(InvalidInput, match="samples must hold one sample or more, found none"):
+        emit(small, tmp_path, samples=np.zeros((0, *small.input_type.shape), int))

@@ -31,7 +31,7 @@ def grid(height: int, width: int, engine: str = "accumulator", replicas: int = 1
     op = Ising(
         h=Constant(np.zeros(nodes.size, int)),
         edges=Constant(edges),
-        weights=Constant(more.pop("weights", rng.choice([-1, 1], len(edges)))),
+        couplings=Constant(more.pop("weights", rng.choice([-1, 1], len(edges)))),
         engine=engine,
         cycles=40,
         starts=Constant(np.array([0])),
@@ -55,21 +55,37 @@ def star(leaves: int) -> Ising:
         op,
         h=Constant(np.arange(leaves + 1) % 3 - 1),
         edges=Constant(edges),
-        weights=Constant(1 + np.arange(leaves) % 2),
+        couplings=Constant(1 + np.arange(leaves) % 2),
         ports=(0,),
         target=None,
     )
     return replace(op, seeds=Constant((1 << 31) + 7919 * np.arange(op.generators)))
 
 
-def six_terms() -> Ising:
+def six_terms(count: int = 7) -> Ising:
     """Relations of six nodes, and of fewer, with tables of all bits."""
-    op = network(np.random.default_rng(5), 7, stops=False, cycles=30, ports=0)
+    op = network(np.random.default_rng(5), count, stops=False, cycles=30, ports=0)
     rng = np.random.default_rng(6)
     nodes = np.array([[6, 0, 3, 2, 5, 1], [4, 1, -1, -1, -1, -1], [2, 3, 4, 5, 6, -1]])
     tables = rng.integers(-(1 << 63), (1 << 63) - 1, 3) | rng.integers(-(1 << 63), (1 << 63) - 1, 3)
     return replace(
         op, relation_nodes=Constant(nodes), relation_tables=Constant(tables | -(1 << 62))
+    )
+
+
+def mixed(seed: int, nodes: int, **more) -> Ising:
+    """Products, classes and derived nodes in one network, which is valid now and then."""
+    choices = {"products": nodes // 4, "derived": nodes // 3, "ports": 9, "stops": False} | more
+    return network(np.random.default_rng(seed), nodes, cycles=40, **choices)
+
+
+def six_derived() -> Ising:
+    """Tables of six nodes and of one, whose results are read by each other and by the relations."""
+    tables = np.random.default_rng(7).integers(-(1 << 63), (1 << 63) - 1, 3)
+    return replace(
+        six_terms(9),
+        derived=Constant([[8, 5, 4, 3, 2, 1, 0], [7, 8, *[-1] * 5], [6, 7, 3, 0, 2, 8, 1]]),
+        derived_tables=Constant(tables),
     )
 
 
@@ -83,6 +99,13 @@ FORMS = {
     "16_bits": grid(20, 16, table=np.array([[60, 70]])),
     "32_bits": grid(6, 4, table=np.array([[(1 << 14) - 1, 1 << 14]])),
     "six_terms": six_terms(),
+    "six_derived": six_derived(),
+    "mixed": mixed(1, 70, density=0.1, classes=3, segments=4, replicas=3),
+    "mixed_gibbs": mixed(2, 50, density=0.2, engine="gibbs"),
+    "mixed_in_rows": mixed(3, 300, density=0.004, most=1, classes=2),
+    "mixed_exchange": mixed(4, 70, density=0.1, classes=2, replicas=4, swaps=True),
+    "mixed_exchange_gibbs": mixed(5, 40, density=0.1, engine="gibbs", replicas=3, swaps=True),
+    "mixed_energy": mixed(6, 40, density=0.1, checks="energy", derived=0),
 }
 
 
@@ -100,7 +123,14 @@ def test_forms_are_those_that_are_meant():
     host = find_target("host")
     spins = {name: Spins(op, host) for name, op in FORMS.items()}
     dense = {name for name, s in spins.items() if s.is_dense}
-    assert dense == {"32_bits", "six_terms"}
+    assert {name for name in dense if "mixed" not in name} == {
+        "32_bits",
+        "six_terms",
+        "six_derived",
+    }
+    assert "mixed" in dense and "mixed_in_rows" not in dense
+    some = {name for name, s in spins.items() if s.deciding_words is not None}
+    assert some >= {"six_derived", "mixed", "mixed_gibbs", "mixed_exchange"}
     assert spins["neighbours_in_rows"].neighbours.lanes.shape == (320, 4)
     assert spins["neighbours_in_a_list"].neighbours.lanes.shape == (600,)
     lanes = {name: s.lane.bits for name, s in spins.items()}
@@ -109,6 +139,14 @@ def test_forms_are_those_that_are_meant():
         "16_bits": 16,
         "32_bits": 32,
     }
+
+
+@pytest.mark.parametrize("name", ["six_derived", *(name for name in FORMS if "mixed" in name)])
+def test_networks_are_valid_now_and_then(name):
+    """So that a checker that looks at other times is found out."""
+    op = FORMS[name]
+    hits = op.solve(inputs(op, 9)).hits
+    assert ((hits > 0) & (hits < op.cycles)).any()
 
 
 @pytest.mark.parametrize("sanitize", [True, False])
@@ -134,6 +172,15 @@ def test_forms_on_cores(tmp_path, target):
         assert np.array_equal(y, want), name
 
 
+def test_long_runs_have_few_golden_vectors(tmp_path, monkeypatch):
+    """Each takes as long as all cycles in numpy."""
+    monkeypatch.setattr("hwgen.ir.graph._GOLDEN_STEPS", 100)
+    for cycles, count in ((12, 8), (40, 2)):
+        op = replace(six_terms(), cycles=cycles)
+        made = emit(graph_of(op, "lengthy"), tmp_path / str(cycles))
+        assert f"#define SAMPLES {count}\n" in (made.folder / "lengthy_test.c").read_text()
+
+
 @pytest.mark.parametrize("engine", ["accumulator", "gibbs"])
 def test_what_fast_memory_does_not_hold_stays(tmp_path, engine):
     """4096 spins on GAP8, and the same on the host."""
@@ -147,22 +194,38 @@ def test_what_fast_memory_does_not_hold_stays(tmp_path, engine):
     assert np.array_equal(y, graph.run(x))
 
 
-@pytest.mark.parametrize("barrier", [0, 1, 2])
-def test_cores_that_share_replicas_do_not_race(tmp_path, barrier):
-    """Without any one of the barriers they do: behind the start, and two a cycle."""
-    needs_threads()
-    op = replace(FORMS["exchange"], stops=True)
-    graph, x = graph_of(op, "shared"), inputs(op, 2)
-    made = emit(graph, tmp_path, "gap8", samples=x)
+def shared(folder, op: Ising):
+    """A team's C, and what builds and runs it under a watch for races."""
+    graph, x = graph_of(replace(op, stops=True), "shared"), inputs(op, 2)
+    made = emit(graph, folder, "gap8", samples=x)
     sources = [made.folder / name for name in ("gap_main.c", *made.sources)]
 
     def verdict(name: str):
         program = build(made.folder, name, *sources, options=THREADS, includes=(made.folder,))
         return run(program, 8, "thread")
 
+    return sources[-1], verdict
+
+
+@pytest.mark.parametrize("barrier", [0, 1, 2])
+def test_cores_that_share_replicas_do_not_race(tmp_path, barrier):
+    """Without any one of the barriers they do: behind the start, and two a cycle."""
+    needs_threads()
+    source, verdict = shared(tmp_path, FORMS["exchange"])
     done = verdict("whole")
     assert done.returncode == 0, done.stderr
-    whole = sources[-1].read_text()
+    whole = source.read_text()
     at = [match.start() for match in re.finditer(r"hwgen_barrier\(\);", whole)][barrier]
-    sources[-1].write_text(whole[:at] + whole[at:].replace("hwgen_barrier();", "", 1))
+    source.write_text(whole[:at] + whole[at:].replace("hwgen_barrier();", "", 1))
+    assert verdict("without").returncode != 0
+
+
+def test_cores_that_share_classes_and_checkers_do_not_race(tmp_path):
+    """If all complete states in the same memory they do."""
+    needs_threads()
+    source, verdict = shared(tmp_path, FORMS["mixed"])
+    done = verdict("whole")
+    assert done.returncode == 0, done.stderr
+    whole = source.read_text()
+    source.write_text(whole.replace("w->bits[hwgen_core()]", "w->bits[0]"))
     assert verdict("without").returncode != 0

@@ -46,8 +46,8 @@ def ising(stage: Stage, function: Function) -> dict[str, object]:
         "is_shared": spins.cores > 1,
         "is_accumulator": op.engine == "accumulator",
         "words": spins.random_words,
-        "flip_words": -(-op.nodes // 32),
-        "only_count": spins.size if op.colours is None else int(spins.colours[1][0]),
+        "flip_words": -(-len(op.spins) // 32),
+        "only_count": None if op.colours is None else int(spins.colours[1][0]),
         "pairs": -(-(op.replicas - 1) // 2) if op.swap_every else 0,
         "seed_mask": (1 << SEED_BITS) - 1,
         "port_bytes": op.frame.port_bytes,
@@ -58,7 +58,9 @@ def ising(stage: Stage, function: Function) -> dict[str, object]:
         "ports": function.constant(f"{name}_ports", spins.lanes[list(op.ports)])
         if op.ports
         else None,
-        "lanes": None if op.colours is None else function.constant(f"{name}_lanes", spins.lanes),
+        "lanes": None
+        if op.colours is None and op.products is None
+        else function.constant(f"{name}_lanes", spins.lanes),
         "take": f"const struct {function.name}_constants *constants, " if is_tile else "",
         "lend": "constants, " if is_tile else "",
         "work": INT32,
@@ -69,10 +71,11 @@ def ising(stage: Stage, function: Function) -> dict[str, object]:
     values["turn_reads"] = any(str(value).startswith("constants->") for value in near.values())
     values |= _table(spins, function, name)
     values |= _checker(spins, function, name)
+    values |= _products(spins, function, name)
     text = TEMPLATES.get_template("ising_parts.j2").render(values)
     function.parts.append(text.strip())
     function.notes.append(
-        f"{op.nodes} spins, {op.replicas} replica{'s' * (op.replicas > 1)}, {op.cycles} cycles"
+        f"{len(op.spins)} spins, {op.replicas} replica{'s' * (op.replicas > 1)}, {op.cycles} cycles"
     )
     return values
 
@@ -89,6 +92,9 @@ def _structs(spins: Spins, name: str) -> tuple[list[Member], list[Member]]:
     if _has_energy(op):
         replica.append(Member(INT32, "energy"))
     replica.append(Member(spins.lane, "field", size))
+    if op.products is not None:
+        comment = "to the field, by products"
+        replica.append(Member(spins.lane, "added", size, comment=comment))
     if op.engine == "accumulator":
         replica.append(Member(spins.lane, "counter", size))
     if op.checks == "relations":
@@ -105,7 +111,12 @@ def _structs(spins: Spins, name: str) -> tuple[list[Member], list[Member]]:
         Member(UINT8, "answer", size),
     ]
     if op.engine == "accumulator":
-        shared.insert(1, Member(UINT32, "flips", (cores, -(-spins.size // 32))))
+        shared.insert(1, Member(UINT32, "flips", (cores, -(-spins.updated // 32))))
+    if op.classes is not None:
+        sizes = (1 if len(_rows(op)) == 1 else op.replicas, spins.updated)
+        shared += [Member(spins.lane, "noise", sizes), Member(spins.lane, "limit", sizes)]
+    if op.derived is not None:
+        shared.append(Member(UINT8, "bits", (cores, spins.size)))
     if cores > 1 and op.stops and op.checks:
         shared.append(Member(UINT8, "is_over"))
     if op.swap_every:
@@ -144,13 +155,18 @@ def _least(values: np.ndarray) -> CType:
     return storage(Int.fit(int(values.min()), int(values.max())))
 
 
+def _rows(op: Ising) -> np.ndarray:
+    """Rows of the table that are read."""
+    return np.unique(op.levels.array[op.starts.array < op.cycles])
+
+
 def _table(spins: Spins, function: Function, name: str) -> dict[str, object]:
-    """Rows of the table that are read, and when."""
+    """When which rows of the table are read."""
     op = spins.op
     used = op.starts.array < op.cycles
     starts, levels = op.starts.array[used], op.levels.array[used]
-    rows, levels = np.unique(levels, return_inverse=True)
-    levels = levels.reshape(len(starts), op.replicas)
+    rows = _rows(op)
+    levels = np.searchsorted(rows, levels)
     is_one = len(rows) == 1
     values = {
         "counts": None,
@@ -160,7 +176,12 @@ def _table(spins: Spins, function: Function, name: str) -> dict[str, object]:
         "levels": None if is_one else function.constant(f"{name}_levels", levels),
         "table": _words(function, f"{name}_table", op.table.array[rows]),
         "threshold": _least(op.table.array[rows]),
+        "classes": None,
     }
+    if op.classes is not None:
+        classes = np.zeros(spins.updated, np.int64)
+        classes[spins.lanes[op.spins]] = op.classes.array[op.spins]
+        values["classes"] = function.constant(f"{name}_classes", classes)
     if op.colours is not None and op.colour_count > 1:
         first, counts = spins.colours
         values["firsts"] = function.constant(f"{name}_first", first)
@@ -173,19 +194,48 @@ def _table(spins: Spins, function: Function, name: str) -> dict[str, object]:
 
 def _checker(spins: Spins, function: Function, name: str) -> dict[str, object]:
     op = spins.op
+    values: dict[str, object] = {"relations": None, "derived": None, "deciding": None}
     if op.checks == "energy":
         most = spins.most_energy
-        return {"target": min(max(op.target, -most - 1), most), "terms": 0}
-    if op.checks == "relations":
-        lanes, tables = spins.relations
-        terms = lanes.shape[1]
-        ctype = CType(max(8, min(32, 1 << terms)), False)
-        return {
-            "relations": len(lanes),
-            "terms": terms,
-            "nodes": function.constant(f"{name}_relations", lanes),
-            "tables": function.constant(
-                f"{name}_allowed", tables if terms == 6 else tables[:, 0], ctype
-            ),
-        }
-    return {"terms": 0}
+        values["target"] = min(max(op.target, -most - 1), most)
+    if op.checks != "relations":
+        return values
+    nodes, tables = op.relation_nodes.array, op.relation_tables.array
+    values["relations"] = _tables(spins, function, f"{name}_relations", nodes, tables)
+    if op.derived is not None:
+        results, nodes = op.derived.array[:, 0], op.derived.array[:, 1:]
+        tables = op.derived_tables.array
+        values["derived"] = _tables(spins, function, f"{name}_derived", nodes, tables)
+        symbol = function.constant(f"{name}_results", spins.lanes[results])
+        values["derived"]["results"] = symbol
+    words = spins.deciding_words
+    if words is not None:
+        values["deciding"] = function.constant(f"{name}_deciding", words, UINT32)
+    return values
+
+
+def _tables(
+    spins: Spins, function: Function, name: str, nodes: np.ndarray, tables: np.ndarray
+) -> dict[str, object]:
+    lanes, words = spins.looked_up(nodes, tables)
+    terms = lanes.shape[1]
+    ctype = CType(max(8, min(32, 1 << terms)), False)
+    return {
+        "count": len(lanes),
+        "terms": terms,
+        "nodes": function.constant(name, lanes),
+        "tables": function.constant(f"{name}_tables", words if terms == 6 else words[:, 0], ctype),
+    }
+
+
+def _products(spins: Spins, function: Function, name: str) -> dict[str, object]:
+    if spins.op.products is None:
+        return {"products": None}
+    factors = spins.factors
+    return {
+        "factor_count": len(factors.lanes),
+        "factors": function.constant(f"{name}_factors", factors.lanes),
+        "product_starts": function.constant(f"{name}_product_starts", factors.starts),
+        "products": function.constant(f"{name}_products", factors.products),
+        "others": function.constant(f"{name}_others", factors.others),
+    }
