@@ -8,7 +8,6 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from hwgen.invertible.engine import Engine, Gibbs
-from hwgen.invertible.lowering import lower
 from hwgen.invertible.problems import factoring, smallest_factor
 from hwgen.invertible.search import random_search
 from hwgen.invertible.solving import PUBLISHED, TUNED, Network, prepare, run_seeds
@@ -36,22 +35,16 @@ def semiprimes(bits: int) -> list[int]:
 
 
 def network(product: int, engine: Engine, folds: bool) -> Network:
-    """The multiplier of factors with its product given.
+    """A multiplier whose product is given.
 
     Parameters
     ----------
     folds
-        Whether what follows from the product alone is folded in as well, as ``hwgen solve`` does.
+        Whether the product and what follows from it are folded in, as ``hwgen solve`` does. Else one
+        network serves all products, which its frames give.
     """
     problem = factoring(product, (BITS, BITS))
-    if folds:
-        return prepare(problem, engine=engine, cycles=CYCLES)
-    whole = problem.hamiltonian
-    clamped = whole.clamped(whole.assignment(problem.given))
-    place = {int(node): k for k, node in enumerate(clamped.free)}
-    inputs = tuple(place[node] for word in problem.inputs for node in whole.words[word])
-    graph = lower(clamped.hamiltonian, engine, cycles=CYCLES, decisions=inputs)
-    return Network(problem, problem.given, clamped, inputs, graph)
+    return prepare(problem, engine=engine, cycles=CYCLES, ports=() if folds else ("y",))
 
 
 def factors(progress: Callable[[str], None]) -> Iterator[Table]:
@@ -73,9 +66,10 @@ def factors(progress: Callable[[str], None]) -> Iterator[Table]:
             "outputs",
         ),
         (
-            f"The multiplier of {BITS} x {BITS} bits with its product given, and with *all* that follows from "
-            "that, such as the lowest bits of odd factors, folded in as `hwgen solve` does; what is then "
-            f"decided at once is left out. {FACTORING_SEEDS} seeds a number for hwgen, {READS} reads for "
+            f"The multiplier of {BITS} x {BITS} bits with its product given: in operation, as in the published "
+            "chip, so that one network serves all numbers; or *folded in* with all that follows from it, such "
+            "as the lowest bits of odd factors, as `hwgen solve` does, and what is then decided at once left "
+            f"out. {FACTORING_SEEDS} seeds a number for hwgen, {READS} reads for "
             "peers. hwgen looks at every state: it derives the product from the factors' bits, stops at the "
             "first that is right, and counts cycles until then. Peers show the last state of a read, which is "
             "solved if the product of its factors' bits is right, whatever the other spins are: not quite the "
@@ -101,7 +95,7 @@ def factors(progress: Callable[[str], None]) -> Iterator[Table]:
             table.goal("the same, beside the published chip", means[1], CHIP, lower=True)
         yield table
     folded = _networks(numbers, TUNED, True)
-    _baselines(table, _networks(numbers, TUNED, False), folded)
+    _baselines(table, numbers, folded)
     yield table
     for package in PEERS:
         for sweeps in SWEEPS:
@@ -130,7 +124,7 @@ def _own_factors(table: Table, networks: Networks, what: str, folds: bool) -> tu
     seconds, differ, compared = _in_c([each for _, each in networks[::TIMED]])
     table.add(
         f"hwgen, {what}",
-        "all" if folds else "product",
+        "all" if folds else "nothing",
         f"up to {CYCLES} cycles",
         runs,
         f"{solved / runs:.1%}",
@@ -146,7 +140,7 @@ def _own_factors(table: Table, networks: Networks, what: str, folds: bool) -> tu
 
 
 def _frames(each: Network) -> np.ndarray:
-    return each.op.frame.pack_inputs(run_seeds(0, 0, FACTORING_SEEDS))
+    return each.op.frame.pack_inputs(run_seeds(0, 0, FACTORING_SEEDS), each.clamps or None)
 
 
 def _in_c(networks: list[Network]) -> tuple[float, int, int]:
@@ -155,7 +149,7 @@ def _in_c(networks: list[Network]) -> tuple[float, int, int]:
     for each in networks:
         golden = each.op.solve(_frames(each))
         with on_c(each.graph) as solve:
-            answer, took = solve(TIMED_RUNS, 0)
+            answer, took = solve(TIMED_RUNS, 0, each.clamps)
         seconds, cycles = seconds + took, cycles + int(answer.cycle.sum())
         same = (answer.spins[:FACTORING_SEEDS] == golden.spins).all(axis=1)
         same &= answer.cycle[:FACTORING_SEEDS] == golden.cycle
@@ -170,18 +164,20 @@ def is_right(each: Network, spins: np.ndarray, product: int) -> np.ndarray:
     return whole.value(full, "a") * whole.value(full, "b") == product
 
 
-def _baselines(table: Table, whole: Networks, folded: Networks) -> None:
+def _baselines(table: Table, numbers: list[int], folded: Networks) -> None:
+    pairs = np.multiply.outer(np.arange(1 << BITS), np.arange(1 << BITS))
     for name, folds, counts, unit in (
-        ("random search", "product", [_tries(each) for _, each in whole], "tries"),
-        ("random search", "all", [_tries(each) for _, each in folded], "tries"),
-        ("trial division", "-", [smallest_factor(n)[1] for n, _ in whole], "divisions"),
+        ("random search", "nothing", [pairs.size / (pairs == n).sum() for n in numbers], "tries"),
+        (
+            "random search",
+            "all",
+            [random_search(each.op, each.decisions).mean for _, each in folded],
+            "tries",
+        ),
+        ("trial division", "-", [smallest_factor(n)[1] for n in numbers], "divisions"),
     ):
         cells = ("-", "-", "-", number(np.mean(counts)))
         table.add(name, folds, unit, len(counts), "all", 0, *cells)
-
-
-def _tries(each: Network) -> float:
-    return random_search(each.op, each.decisions).mean
 
 
 def _peer_factors(table: Table, networks: Networks, package: str, sweeps: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -109,8 +109,8 @@ def _timed(sample: Callable[[int], np.ndarray], sweeps: int) -> Reads:
 
 
 @contextmanager
-def on_c(graph: Graph) -> Iterator[Callable[[int, int], tuple[Answer, float]]]:
-    """The emitted C of a network, compiled: (runs, seed) to answers and CPU seconds.
+def on_c(graph: Graph) -> Iterator[Callable[..., tuple[Answer, float]]]:
+    """The emitted C of a network, compiled: (runs, seed[, clamps]) to answers and CPU seconds.
 
     What starting the program takes is left out of the seconds.
     """
@@ -119,8 +119,8 @@ def on_c(graph: Graph) -> Iterator[Callable[[int, int], tuple[Answer, float]]]:
         build = emit(graph, Path(name) / "c")
         program = compile_batch(build, Path(name))
 
-        def run(runs: int, seed: int) -> tuple[Answer, float]:
-            x = frame.pack_inputs(run_seeds(seed, 0, runs))
+        def run(runs: int, seed: int, clamps: Sequence[int] = ()) -> tuple[Answer, float]:
+            x = frame.pack_inputs(run_seeds(seed, 0, runs), clamps or None)
             begin = cpu_seconds()
             run_batch(build, program, x[:0])
             idle, begin = cpu_seconds() - begin, cpu_seconds()

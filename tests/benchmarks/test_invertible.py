@@ -97,6 +97,7 @@ def test_cuts_are_those_of_the_graph(monkeypatch):
     ground, _ = ising.hamiltonian.ground_states()
     monkeypatch.setattr(invertible_cuts, "PEERS", {})
     monkeypatch.setattr(invertible_cuts, "BUDGETS", (1e-6,))
+    monkeypatch.setattr(invertible_cuts, "TRIES", 1)
     monkeypatch.setattr(invertible_cuts, "_graphs", lambda: [("torus 4x3", ising)])
     engines = {"hwgen": Accumulator(noise=(2,), limit=(1, 2))}
     monkeypatch.setattr(invertible_cuts, "_engines", lambda problem: engines)
