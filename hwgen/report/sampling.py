@@ -18,10 +18,24 @@ from ..ops.lib.ising_walk import Walk
 from .progress import Console
 from .table import print_table
 
-__all__ = ["plot_states", "run_sampling"]
+__all__ = ["plot_states", "run_sampling", "size_of"]
 
 TOP = 12  # states in a histogram
 PLOTTED = 4096  # cycles
+
+
+def size_of(network: Network) -> str:
+    """A network in one line."""
+    whole, free = network.problem.hamiltonian, network.clamped.hamiltonian
+    text = f"{network.problem.name}: {len(whole)} spins, {len(whole.edges)} couplings"
+    if len(free) < len(whole):
+        text += f"; {len(free)} spins are free once clamps are folded in"
+    if network.graph is not None:
+        op = network.op
+        text += f"; engine {op.engine}"
+        if op.replicas > 1:
+            text += f", {op.replicas} replicas"
+    return text
 
 
 def run_sampling(
@@ -38,7 +52,7 @@ def run_sampling(
     network = prepare(problem, given, engine, cycles=cycles, seed=seed, samples=True)
     if network.graph is None:
         raise InvalidInput("the clamps decide every spin; there is nothing to sample")
-    print(_size(network))
+    print(size_of(network))
     with console.step(f"running {cycles} cycles") as progress:
         spins, _ = _states(network, seed, cycles, progress)
     shares = _histogram(problem.hamiltonian, spins)

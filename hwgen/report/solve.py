@@ -13,7 +13,7 @@ from ..invertible.problems import Problem, smallest_factor
 from ..invertible.search import random_best, random_search
 from ..invertible.solving import Network, Solution, prepare, solve
 from .progress import Console
-from .sampling import plot_states, run_sampling
+from .sampling import plot_states, run_sampling, size_of
 from .solve_options import chosen_engine, chosen_problem, chosen_values
 from .table import counted
 
@@ -99,7 +99,7 @@ def run_solve(
         folded = network = prepare(problem, given, engine, **options)
         if ports:
             network = prepare(problem, given, engine, ports=ports, **options)
-    print(_size(network))
+    print(size_of(network))
     search = None
     if folded.graph is not None and folded.op.checks == "relations":
         with console.step("counting what random search would take"):
@@ -133,19 +133,6 @@ def _energy(problem: Problem, target: int | None) -> int | None:
     if energy is None:
         raise InvalidInput(f"--target {target} is no value that a state of {problem.name} can have")
     return energy
-
-
-def _size(network: Network) -> str:
-    whole, free = network.problem.hamiltonian, network.clamped.hamiltonian
-    text = f"{network.problem.name}: {len(whole)} spins, {len(whole.edges)} couplings"
-    if len(free) < len(whole):
-        text += f"; {len(free)} spins are free once clamps are folded in"
-    if network.graph is not None:
-        op = network.op
-        text += f"; engine {op.engine}"
-        if op.replicas > 1:
-            text += f", {op.replicas} replicas"
-    return text
 
 
 def _words(values: Mapping[str, int]) -> str:

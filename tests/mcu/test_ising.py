@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hwgen.ir import Constant, Graph, GraphBuilder, Type
+from hwgen.mcu.collapse import collapsed
 from hwgen.mcu.emit import emit
 from hwgen.mcu.spins import Spins
 from hwgen.mcu.target import find_target
@@ -62,9 +63,9 @@ def star(leaves: int) -> Ising:
     return replace(op, seeds=Constant((1 << 31) + 7919 * np.arange(op.generators)))
 
 
-def six_terms(count: int = 7) -> Ising:
+def six_terms(count: int = 7, **more) -> Ising:
     """Relations of six nodes, and of fewer, with tables of all bits."""
-    op = network(np.random.default_rng(5), count, stops=False, cycles=30, ports=0)
+    op = network(np.random.default_rng(5), count, stops=False, cycles=30, ports=0, **more)
     rng = np.random.default_rng(6)
     nodes = np.array([[6, 0, 3, 2, 5, 1], [4, 1, -1, -1, -1, -1], [2, 3, 4, 5, 6, -1]])
     tables = rng.integers(-(1 << 63), (1 << 63) - 1, 3) | rng.integers(-(1 << 63), (1 << 63) - 1, 3)
@@ -80,11 +81,11 @@ def mixed(seed: int, nodes: int, **more) -> Ising:
 
 
 def six_derived() -> Ising:
-    """Tables of six nodes and of one, whose results are read by each other and by the relations."""
+    """Tables of six nodes and of fewer, of which the checker needs two to derive what relations read."""
     tables = np.random.default_rng(7).integers(-(1 << 63), (1 << 63) - 1, 3)
     return replace(
-        six_terms(9),
-        derived=Constant([[8, 5, 4, 3, 2, 1, 0], [7, 8, *[-1] * 5], [6, 7, 3, 0, 2, 8, 1]]),
+        six_terms(12, classes=2, segments=3, replicas=3),
+        derived=Constant([[8, 5, 4, 3, 2, 1, 0], [7, 9, 10, 11, *[-1] * 3], [6, 7, 8, *[-1] * 4]]),
         derived_tables=Constant(tables),
     )
 
@@ -129,6 +130,7 @@ def test_forms_are_those_that_are_meant():
         "six_derived",
     }
     assert "mixed" in dense and "mixed_in_rows" not in dense
+    assert set(collapsed(FORMS["six_derived"])[0]) == {6, 8}
     some = {name for name, s in spins.items() if s.deciding_words is not None}
     assert some >= {"six_derived", "mixed", "mixed_gibbs", "mixed_exchange"}
     assert spins["neighbours_in_rows"].neighbours.lanes.shape == (320, 4)
@@ -223,9 +225,10 @@ def test_cores_that_share_replicas_do_not_race(tmp_path, barrier):
 def test_cores_that_share_classes_and_checkers_do_not_race(tmp_path):
     """If all complete states in the same memory they do."""
     needs_threads()
-    source, verdict = shared(tmp_path, FORMS["mixed"])
+    source, verdict = shared(tmp_path, FORMS["six_derived"])
     done = verdict("whole")
     assert done.returncode == 0, done.stderr
     whole = source.read_text()
+    assert "w->bits[hwgen_core()]" in whole
     source.write_text(whole.replace("w->bits[hwgen_core()]", "w->bits[0]"))
     assert verdict("without").returncode != 0

@@ -8,6 +8,7 @@ from ...ir.types import Int
 from ...ops.ising import Ising
 from ...ops.lib.ising_frame import HEAD
 from ...ops.lib.xorshift import SEED_BITS
+from ..collapse import collapsed, padded
 from ..function import Function
 from ..registry import renders
 from ..spins import Member, Spins, struct_bytes
@@ -115,7 +116,7 @@ def _structs(spins: Spins, name: str) -> tuple[list[Member], list[Member]]:
     if op.classes is not None:
         sizes = (1 if len(_rows(op)) == 1 else op.replicas, spins.updated)
         shared += [Member(spins.lane, "noise", sizes), Member(spins.lane, "limit", sizes)]
-    if op.derived is not None:
+    if op.derived is not None and collapsed(op)[0]:
         shared.append(Member(UINT8, "bits", (cores, spins.size)))
     if cores > 1 and op.stops and op.checks:
         shared.append(Member(UINT8, "is_over"))
@@ -194,24 +195,35 @@ def _table(spins: Spins, function: Function, name: str) -> dict[str, object]:
 
 def _checker(spins: Spins, function: Function, name: str) -> dict[str, object]:
     op = spins.op
-    values: dict[str, object] = {"relations": None, "derived": None, "deciding": None}
+    values: dict[str, object] = dict.fromkeys(("relations", "completed", "derived", "deciding"))
     if op.checks == "energy":
         most = spins.most_energy
         values["target"] = min(max(op.target, -most - 1), most)
     if op.checks != "relations":
         return values
     nodes, tables = op.relation_nodes.array, op.relation_tables.array
-    values["relations"] = _tables(spins, function, f"{name}_relations", nodes, tables)
     if op.derived is not None:
-        results, nodes = op.derived.array[:, 0], op.derived.array[:, 1:]
-        tables = op.derived_tables.array
-        values["derived"] = _tables(spins, function, f"{name}_derived", nodes, tables)
-        symbol = function.constant(f"{name}_results", spins.lanes[results])
-        values["derived"]["results"] = symbol
+        whole = op.derived.array, op.derived_tables.array
+        values["completed"] = _derived(spins, function, f"{name}_completed", *whole)
+        derived, relations = collapsed(op)
+        if derived:
+            nodes, tables = padded(derived.values())
+            nodes = np.concatenate([np.array(list(derived))[:, None], nodes], axis=1)
+            values["derived"] = _derived(spins, function, f"{name}_derived", nodes, tables)
+        nodes, tables = padded(relations)
+    values["relations"] = _tables(spins, function, f"{name}_relations", nodes, tables)
     words = spins.deciding_words
     if words is not None:
         values["deciding"] = function.constant(f"{name}_deciding", words, UINT32)
     return values
+
+
+def _derived(
+    spins: Spins, function: Function, name: str, rows: np.ndarray, tables: np.ndarray
+) -> dict[str, object]:
+    """Tables of nodes, which stand before their inputs."""
+    results = function.constant(f"{name}_nodes", spins.lanes[rows[:, 0]])
+    return _tables(spins, function, name, rows[:, 1:], tables) | {"results": results}
 
 
 def _tables(
