@@ -6,8 +6,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hwgen.invertible.engine import Engine
 from hwgen.invertible.lowering import lower
 from hwgen.invertible.problems import Problem, find_problem
+from hwgen.invertible.solving import PUBLISHED, TUNED
 from hwgen.ir import Graph, Schedule
 from hwgen.rtl.device import find_device
 from hwgen.rtl.emit import emit
@@ -20,13 +22,14 @@ from .report import Table
 __all__ = ["parts", "sizes"]
 
 DEVICE = find_device("xilinx")
-PUBLISHED = {
-    "and": "257, 307",
-    "full_adder": "400, 329",
-    "multiplier5x5": "-",
-    "adder32": "10455, 1910",
-}
-"""LUT and FF on a Kintex UltraScale, by circuit."""
+CIRCUITS: tuple[tuple[str, Engine, str], ...] = (
+    ("and", PUBLISHED, "257, 307"),
+    ("full_adder", PUBLISHED, "400, 329"),
+    ("adder32", PUBLISHED, "10455, 1910"),
+    ("multiplier5x5", PUBLISHED, "-"),
+    ("multiplier5x5", TUNED, "-"),
+)
+"""A circuit, how its spins are updated, and the published LUT and FF on a Kintex UltraScale."""
 
 
 def sizes(progress: Callable[[str], None]) -> Iterator[Table]:
@@ -46,29 +49,32 @@ def sizes(progress: Callable[[str], None]) -> Iterator[Table]:
         ),
         (
             f"{yosys_version()}, `{'; '.join(DEVICE.commands)}`. LUT counts LUT1 to LUT6; carry chains "
-            "(CARRY4) are beside that, as in any count of LUTs. Accumulators with noise 5 and limit 4; every bit of "
+            "(CARRY4) are beside that, as in any count of LUTs. *As published*: a spin a node of a gate, accumulators with noise 5 and limit 4; *default*: what "
+            "`hwgen solve` takes for circuits, in which AND gates are products of spins. Every bit of "
             "every word can be clamped in operation, so that one circuit runs in all directions. "
-            "*All* is without a checker, which the published circuits do not have: it looks at every state whether "
-            "all gates have settled, keeps the first such state and counts those that follow; its size is the "
+            "*All* is without a checker, which the published circuits do not have: it looks at every state, derives all bits "
+            "from the circuit's inputs, keeps the first state in which that contradicts nothing and counts those that follow; its size is the "
             "difference to the network without it. *Generators* are xorshift ones of 32 bits, one for 32 "
             "nodes. Published: Smithson et al. 2019, Kintex UltraScale XCKU040, vendor tools, 64-bit "
             "xorshift; the vendor's synthesis is not Yosys', and weights and counters need not have equal widths.",
         ),
     )
-    for name, published in PUBLISHED.items():
+    for name, engine, published in CIRCUITS:
         progress(f"size of {name}: Yosys takes up to minutes")
         problem = find_problem(name)
-        plain, checked = (parts(_graph(problem, check)) for check in ("none", "relations"))
+        graphs = [_graph(problem, engine, check) for check in ("none", "relations")]
+        plain, checked = (parts(graph) for graph in graphs)
         whole, nodes = plain["all"], plain["nodes"]
-        spins = len(problem.hamiltonian)
+        op = graphs[0][graphs[0].output].op
+        spins = op.nodes - (0 if op.products is None else len(op.products.array))
         checker = Area(
             lut=checked["all"].lut - whole.lut,
             ff=checked["all"].ff - whole.ff,
         )
         table.add(
-            name,
+            f"{name}, {'as published' if engine is PUBLISHED else 'default'}",
             spins,
-            f"{-(-spins // 32)} x 32",
+            f"{op.generators} x 32",
             _cell(whole),
             _cell(nodes),
             f"{nodes.lut / spins:.1f}, {nodes.ff / spins:.1f}",
@@ -82,10 +88,11 @@ def _cell(area: Area) -> str:
     return f"{area.lut}, {area.ff}"
 
 
-def _graph(problem: Problem, check: str) -> Graph:
+def _graph(problem: Problem, engine: Engine, check: str) -> Graph:
     whole = problem.hamiltonian
-    ports = sorted({node for word in whole.words.values() for node in word})
-    return lower(whole, ports=ports, check=check, name="spins")
+    ports = sorted({node for word in whole.words for node in whole.nodes_of(word)})
+    inputs = [node for word in problem.inputs for node in whole.words[word]]
+    return lower(whole, engine, ports=ports, decisions=inputs, check=check, name="spins")
 
 
 def parts(graph: Graph) -> dict[str, Area]:
