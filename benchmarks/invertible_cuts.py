@@ -14,7 +14,7 @@ from hwgen.invertible.lowering import lower
 from hwgen.invertible.problems import Problem
 from hwgen.invertible.solving import default_engine
 
-from .invertible_peers import PEERS, installed, on_c
+from .invertible_peers import PEERS, installed, on_c, versions
 from .report import Table
 
 __all__ = ["GRAPHS", "cuts"]
@@ -36,7 +36,7 @@ def cuts(progress: Callable[[str], None]) -> Iterator[Table]:
         "Max-cut at equal time",
         ("graph", "solver", "a run", "CPU ms a run", "mean cut", "best", "worst", "best known"),
         (
-            f"{RUNS} runs each, of a seed each; cycles or sweeps are such that a run takes about "
+            f"{versions()}. {RUNS} runs each, of a seed each; cycles or sweeps are such that a run takes about "
             f"{' or '.join(f'{1000 * budget:.0f}' for budget in BUDGETS)} CPU ms of one thread of "
             "this machine; what starts, compilation and the building of models take is left out. "
             "hwgen's is the emitted C, compiled as `hwgen solve --on c` does; a cut is the best one of "

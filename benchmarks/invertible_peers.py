@@ -21,7 +21,7 @@ from hwgen.ops.lib.ising_frame import Answer
 
 from .measure import cpu_seconds
 
-__all__ = ["PEERS", "Reads", "dwave", "installed", "on_c", "openjij"]
+__all__ = ["PEERS", "Reads", "dwave", "installed", "on_c", "openjij", "versions"]
 
 
 class Reads(NamedTuple):
@@ -90,6 +90,11 @@ def installed(package: str) -> str | None:
     except ImportError:
         return None
     return metadata.version(package)
+
+
+def versions() -> str:
+    """Of all peers, for notes."""
+    return ", ".join(f"{package} {installed(package) or 'not installed'}" for package in PEERS)
 
 
 def _terms(problem: Hamiltonian) -> tuple[dict[int, float], dict[tuple[int, int], float]]:
