@@ -71,15 +71,19 @@ def cuts(progress: Callable[[str], None]) -> Iterator[Table]:
 def _within(solve: Solve, budget: float, pace: float) -> tuple[int, np.ndarray, float]:
     """A length whose runs take about the budget, their states and CPU seconds.
 
-    Paces change from one call to the next where others use the machine: lengths are tried anew.
+    Paces change from one call to the next where others use the machine: lengths are tried anew, and
+    the one that came nearest counts.
     """
+    found = []
     for _ in range(TRIES):
         length = _rounded(budget / pace)
         spins, seconds = solve(length)
         pace = max(LEAST, seconds / RUNS / length)
-        if abs(seconds / RUNS / budget - 1) <= TOLERANCE:
+        error = abs(seconds / RUNS / budget - 1)
+        found.append((error, length, spins, seconds))
+        if error <= TOLERANCE:
             break
-    return length, spins, seconds
+    return min(found, key=lambda each: each[0])[1:]
 
 
 def _graphs() -> list[tuple[str, IsingProblem]]:
