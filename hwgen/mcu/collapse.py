@@ -33,14 +33,17 @@ def collapsed(op: Ising) -> tuple[dict[int, Table], list[Table]]:
     """By node, in an order in which it can be done, what a checker must derive; and its relations.
 
     Relations allow what they allowed. A node is left out that is read by nothing, or only by tables
-    that have room for what it is derived from.
+    that have room for what it is derived from. Ports stay, for they may be clamped.
     """
     derived: dict[int, Table] = {}
+    through: dict[int, Table] = {}
     for node, *inputs in op.derived.array.tolist():
         table = int(op.derived_tables.array[len(derived)])
-        derived[node] = _substituted(_table(inputs, table), derived)
+        derived[node] = _substituted(_table(inputs, table), through)
+        if node not in op.ports:
+            through[node] = derived[node]
     relations = [
-        _substituted(_table(inputs, table), derived)
+        _substituted(_table(inputs, table), through)
         for inputs, table in zip(
             op.relation_nodes.array.tolist(), op.relation_tables.array.tolist(), strict=True
         )

@@ -202,9 +202,14 @@ def shared(folder, op: Ising):
     made = emit(graph, folder, "gap8", samples=x)
     sources = [made.folder / name for name in ("gap_main.c", *made.sources)]
 
-    def verdict(name: str):
+    def verdict(name: str, runs: int = 1):
+        """Of the first run in which there is a race: on a busy machine one in ten does not see it."""
         program = build(made.folder, name, *sources, options=THREADS, includes=(made.folder,))
-        return run(program, 8, "thread")
+        for _ in range(runs):
+            done = run(program, 8, "thread")
+            if done.returncode:
+                break
+        return done
 
     return sources[-1], verdict
 
@@ -219,7 +224,7 @@ def test_cores_that_share_replicas_do_not_race(tmp_path, barrier):
     whole = source.read_text()
     at = [match.start() for match in re.finditer(r"hwgen_barrier\(\);", whole)][barrier]
     source.write_text(whole[:at] + whole[at:].replace("hwgen_barrier();", "", 1))
-    assert verdict("without").returncode != 0
+    assert verdict("without", runs=8).returncode != 0
 
 
 def test_cores_that_share_classes_and_checkers_do_not_race(tmp_path):
@@ -231,4 +236,4 @@ def test_cores_that_share_classes_and_checkers_do_not_race(tmp_path):
     whole = source.read_text()
     assert "w->bits[hwgen_core()]" in whole
     source.write_text(whole.replace("w->bits[hwgen_core()]", "w->bits[0]"))
-    assert verdict("without").returncode != 0
+    assert verdict("without", runs=8).returncode != 0

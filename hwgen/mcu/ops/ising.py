@@ -195,7 +195,9 @@ def _table(spins: Spins, function: Function, name: str) -> dict[str, object]:
 
 def _checker(spins: Spins, function: Function, name: str) -> dict[str, object]:
     op = spins.op
-    values: dict[str, object] = dict.fromkeys(("relations", "completed", "derived", "deciding"))
+    values: dict[str, object] = dict.fromkeys(
+        ("relations", "completed", "derived", "deciding", "keeps_clamped")
+    )
     if op.checks == "energy":
         most = spins.most_energy
         values["target"] = min(max(op.target, -most - 1), most)
@@ -204,6 +206,7 @@ def _checker(spins: Spins, function: Function, name: str) -> dict[str, object]:
     nodes, tables = op.relation_nodes.array, op.relation_tables.array
     if op.derived is not None:
         whole = op.derived.array, op.derived_tables.array
+        values["keeps_clamped"] = bool(set(op.ports) & set(op.derived.array[:, 0].tolist()))
         values["completed"] = _derived(spins, function, f"{name}_completed", *whole)
         derived, relations = collapsed(op)
         if derived:
@@ -244,7 +247,12 @@ def _products(spins: Spins, function: Function, name: str) -> dict[str, object]:
     if spins.op.products is None:
         return {"products": None}
     factors = spins.factors
-    return {
+    values: dict[str, object] = {}
+    if spins.op.engine == "accumulator":
+        words = np.zeros(-(-len(spins.op.spins) // 32), np.int64)
+        np.bitwise_or.at(words, factors.lanes // 32, 1 << factors.lanes % 32)
+        values["factor_words"] = function.constant(f"{name}_factor_words", words, UINT32)
+    return values | {
         "factor_count": len(factors.lanes),
         "factors": function.constant(f"{name}_factors", factors.lanes),
         "product_starts": function.constant(f"{name}_product_starts", factors.starts),
