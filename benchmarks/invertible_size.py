@@ -49,7 +49,7 @@ def sizes(progress: Callable[[str], None]) -> Iterator[Table]:
         ),
         (
             f"{yosys_version()}, `{'; '.join(DEVICE.commands)}`. LUT counts LUT1 to LUT6; carry chains "
-            "(CARRY4) are beside that, as in any count of LUTs. *As published*: a spin a node of a gate, accumulators with noise 5 and limit 4; *default*: what "
+            "are beside that, as in any count of LUTs. *As published*: a spin a node of a gate, accumulators with noise 5 and limit 4; *default*: what "
             "`hwgen solve` takes for circuits, in which AND gates are products of spins. Every bit of "
             "every word can be clamped in operation, so that one circuit runs in all directions. "
             "*All* is without a checker, which the published circuits do not have: it looks at every state, derives all bits "
