@@ -16,6 +16,7 @@ BENCHMARKS = (
     "area",
     "recurrent",
     "stochastic",
+    "invertible",
     "mcu",
     "mcu_layers",
     "mcu_cluster",
