@@ -397,12 +397,16 @@ def doctor() -> None:
     is_flag=True,
     help="The published circuit: a spin for every gate, all counters alike.",
 )
-@click.option("--replicas", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option(
+    "--replicas",
+    type=click.IntRange(1, 64),
+    help="Networks side by side [default: 1, of graphs 8].",
+)
 @click.option(
     "--swap-every",
     type=click.IntRange(min=0),
-    default=0,
-    help="Exchange neighbouring replicas every so many cycles or sweeps [default: never].",
+    help="Exchange neighbouring replicas every so many cycles or sweeps, 0 for never [default: 0, of "
+    "graphs 16].",
 )
 @click.option(
     "--cycles", type=click.IntRange(min=1), default=8192, show_default=True, help="Of a run."

@@ -16,7 +16,7 @@ from ..ops.ising import Ising
 from ..ops.lib.ising_frame import Answer
 from ..ops.lib.xorshift import SEED_BITS
 from .engine import Accumulator, Engine, Gibbs, geometric
-from .hamiltonian import Clamped
+from .hamiltonian import Clamped, Hamiltonian
 from .lowering import lower
 from .problems import Problem
 
@@ -49,10 +49,20 @@ FACTORING = Accumulator(noise=(8,), limit=(8,), products=True)
 def default_engine(problem: Problem, samples: bool = False) -> Engine:
     """What was found best: to find states of circuits, to sample them, to search plain problems."""
     if problem.ising is not None:
-        return Gibbs(strength=geometric(0.1, 3.0, 64))
+        return _tempering(problem.hamiltonian)
     if samples:
         return Gibbs(strength=(0.5,))
     return FACTORING if problem.factors else TUNED
+
+
+def _tempering(hamiltonian: Hamiltonian) -> Gibbs:
+    """Eight replicas between temperatures that fit the size of a spin's field."""
+    squares = hamiltonian.h.astype(float) ** 2
+    np.add.at(
+        squares, hamiltonian.edges.ravel(), np.repeat(hamiltonian.weights.astype(float) ** 2, 2)
+    )
+    sigma = float(np.sqrt(max(squares.mean(), 1e-9)))
+    return Gibbs(replicas=8, ladder=geometric(1 / sigma, 4 / sigma, 8), swap_every=16)
 
 
 def run_seeds(seed: int, first: int, count: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from ..invertible.solving import PUBLISHED, default_engine
 __all__ = ["chosen_engine", "chosen_problem", "chosen_values"]
 
 RAMP = 64  # segments
+LADDER = (0.3, 1.2)  # of circuits, if replicas are to change places
 
 
 def chosen_problem(
@@ -59,8 +60,8 @@ def chosen_engine(
     limit: str | None,
     scale: int | None,
     strength: str | None,
-    replicas: int,
-    swap_every: int,
+    replicas: int | None,
+    swap_every: int | None,
     plain: bool,
     samples: bool,
 ) -> Engine:
@@ -74,30 +75,39 @@ def chosen_engine(
         for option, value in options.items():
             if other != name and value is not None:
                 raise InvalidInput(f"{option} goes with --engine {other}")
-    more = {"replicas": replicas, "swap_every": swap_every}
     if name == "accumulator":
         own = base if isinstance(base, Accumulator) else PUBLISHED
         changed = {
             "noise": _numbers(noise, "--noise") if noise else own.noise,
             "limit": _numbers(limit, "--limit") if limit else own.limit,
             "scale": scale or own.scale,
+            "replicas": replicas or 1,
+            "swap_every": swap_every or 0,
         }
-        ladder = changed["noise"] if swap_every and len(changed["noise"]) == replicas > 1 else ()
-        return replace(own, **changed, ladder=ladder, **more)
+        is_ladder = bool(swap_every) and len(changed["noise"]) == replicas
+        return replace(own, **changed, ladder=changed["noise"] if is_ladder else ())
     own = base if isinstance(base, Gibbs) else Gibbs()
-    if strength is None:
-        return replace(own, **more) if not swap_every else _ladder((0.3, 1.2), replicas, swap_every)
-    ends = _reals(strength)
+    return _gibbs(own, _reals(strength) if strength else (), replicas, swap_every)
+
+
+def _gibbs(
+    own: Gibbs, ends: tuple[float, ...], replicas: int | None, swap_every: int | None
+) -> Gibbs:
+    """A constant, a ramp, or a ladder of replicas that change places."""
+    if not ends and not own.ladder:
+        ends = LADDER if swap_every else own.strength
+    elif not ends:
+        replicas = replicas or own.replicas
+        swap_every = own.swap_every if swap_every is None and replicas > 1 else swap_every
+        low, high = own.ladder[0], own.ladder[-1]
+        ends = (low, high) if swap_every else (0.2 * low, 1.5 * high)
+    replicas = replicas or 1
     if len(ends) == 1:
-        return Gibbs(strength=ends, **more)
+        return Gibbs(strength=ends, replicas=replicas, swap_every=swap_every or 0)
     if swap_every:
-        return _ladder(ends, replicas, swap_every)
-    return Gibbs(strength=geometric(*ends, RAMP), **more)
-
-
-def _ladder(ends: tuple[float, ...], replicas: int, swap_every: int) -> Gibbs:
-    ladder = geometric(*ends, replicas)
-    return Gibbs(replicas=replicas, ladder=ladder, swap_every=swap_every)
+        ladder = geometric(*ends, replicas)
+        return Gibbs(replicas=replicas, ladder=ladder, swap_every=swap_every)
+    return Gibbs(strength=geometric(*ends, RAMP), replicas=replicas)
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

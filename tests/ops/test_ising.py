@@ -34,6 +34,7 @@ def network(
     derived=0,
     classes=1,
     products=0,
+    rows=0,
 ) -> Ising:
     """A random network."""
     classes = min(classes, nodes)
@@ -63,7 +64,7 @@ def network(
         products=Constant([[node, *two] for node, two in made.items()]) if made else None,
     )
     colours, reach = None, bare.reach
-    rows = int(rng.integers(1, 4))
+    rows = rows or int(rng.integers(1, 4))
     if engine == "gibbs":
         colours = [0] * nodes
         for i in range(nodes):
@@ -164,6 +165,8 @@ class TestIsing(OpTests):
         # More than one generator a replica; exchanged counters; nothing to check.
         corner(4, nodes=34, density=0.05, replicas=3, swaps=True, cycles=40, stops=False),
         corner(5, nodes=34, density=0.05, checks="", cycles=30, segments=3),
+        # Replicas that change places have other limits.
+        corner(13, nodes=5, replicas=3, swaps=True, cycles=40, stops=False, rows=3),
         # Few neighbours a node.
         corner(8, nodes=90, density=0.01, ports=4, cycles=12, checks="energy", most=1),
         # Derived nodes, in more levels than lie between two registers.

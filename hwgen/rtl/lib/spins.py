@@ -115,8 +115,11 @@ class Replica(wiring.Component):
         return self.op.engine == "accumulator"
 
     def _half(self, i: int) -> int:
-        """Half the states of a node: of a counter the largest of its limits."""
-        return int(self._limits(i).max()) if self._counts else 1
+        """Half the states of a node: of a counter the largest limit, in all replicas, that may swap."""
+        if not self._counts:
+            return 1
+        rows = self.op.table.array[self.op.levels.array]
+        return int(rows[..., 2 * self.op.node_classes[i] + 1].max())
 
     def _noises(self, i: int) -> np.ndarray:
         """By segment: int64 (segments,)."""
