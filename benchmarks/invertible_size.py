@@ -6,9 +6,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hwgen.frontend.problems import find_problem
 from hwgen.invertible.engine import Engine
 from hwgen.invertible.lowering import lower
-from hwgen.invertible.problems import Problem, find_problem
+from hwgen.invertible.problems import Problem
 from hwgen.invertible.solving import PUBLISHED, TUNED
 from hwgen.ir import Graph, Schedule
 from hwgen.rtl.device import find_device

@@ -8,7 +8,7 @@ from .gates import CATALOGUE, Gate
 from .hamiltonian import Hamiltonian
 from .lowering import lower
 from .netlist import read_blif, read_verilog
-from .problems import Problem, factoring, find_problem
+from .problems import Problem, factoring
 from .relations import Contradiction, Relation
 from .solving import Network, Solution, prepare, solve
 from .truth_table import fit
@@ -31,7 +31,6 @@ __all__ = [
     "column_weights",
     "comparator",
     "factoring",
-    "find_problem",
     "fit",
     "geometric",
     "lower",

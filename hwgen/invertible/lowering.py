@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InvalidInput, Unsupported
 from ..ir import Constant, Graph, GraphBuilder, Type
 from ..ops.ising import Ising
-from ..ops.lib.ising_rules import MAX_REACH
+from ..ops.lib.ising_rules import MAX_NODES, MAX_REACH
 from .derivation import derivations, to_check
 from .engine import Accumulator, Engine, swap_table
 from .hamiltonian import Hamiltonian
@@ -67,6 +67,11 @@ def lower(
     engine = engine or Accumulator()
     if not len(hamiltonian):
         raise InvalidInput("there is no free node: every one is fixed by the clamps")
+    if len(hamiltonian) > MAX_NODES:
+        raise Unsupported(
+            f"{name}: {len(hamiltonian)} spins are free; a network may have up to {MAX_NODES}; fix more "
+            f"of them, or split the problem"
+        )
     if check is None:
         check = "relations" if hamiltonian.relations else "energy"
     if check not in CHECKS:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import InvalidInput
+from ..frontend.problems import find_problem
 from ..invertible.engine import Accumulator, Engine, Gibbs, geometric
-from ..invertible.problems import Problem, factoring, find_problem
+from ..invertible.problems import Problem, factoring
 from ..invertible.solving import PUBLISHED, default_engine
 
 __all__ = ["chosen_engine", "chosen_problem", "chosen_values"]

@@ -10,10 +10,10 @@ from benchmarks.invertible_peers import PEERS, installed, on_c
 from benchmarks.invertible_size import parts
 from benchmarks.report import Table
 from hwgen.frontend.ising import toroidal
+from hwgen.frontend.problems import find_problem
 from hwgen.invertible.engine import Accumulator
 from hwgen.invertible.hamiltonian import Hamiltonian
 from hwgen.invertible.lowering import lower
-from hwgen.invertible.problems import find_problem
 from hwgen.invertible.solving import PUBLISHED, run_seeds
 
 LONE = Hamiltonian(

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from hwgen.errors import InvalidInput, Unsupported
+from hwgen.frontend.problems import find_problem
 from hwgen.invertible import Circuit, Hamiltonian, multiplier
 from hwgen.invertible.arithmetic import column_weights
 from hwgen.invertible.engine import Accumulator, Gibbs, colours, geometric, swap_table
 from hwgen.invertible.lowering import lower
-from hwgen.invertible.problems import Problem, find_problem
+from hwgen.invertible.problems import Problem
 from hwgen.invertible.products import absorb
 from hwgen.invertible.search import random_search
 from hwgen.invertible.solving import FACTORING, PUBLISHED, TUNED, prepare, run_seeds
@@ -260,6 +261,11 @@ class TestPlans:
             lower(heavy, Gibbs())
         with pytest.raises(Unsupported, match="node p: its field reaches 20004"):
             lower(heavy, Accumulator(scale=4))
+
+    def test_too_many_spins_are_refused(self):
+        names = [str(k) for k in range(5000)]
+        with pytest.raises(Unsupported, match="5000 spins are free; a network may have up to 4096"):
+            lower(Hamiltonian.of(names, [1] * 5000, {}))
 
     def test_a_geometric_ramp(self):
         assert np.allclose(geometric(1, 8, 4), [1, 2, 4, 8])

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+from hwgen.frontend.problems import find_problem
 from hwgen.invertible import adder, multiplier
 from hwgen.invertible.arithmetic import column_weights
 from hwgen.invertible.engine import Accumulator, Gibbs, geometric
 from hwgen.invertible.lowering import lower
-from hwgen.invertible.problems import Problem, find_problem
+from hwgen.invertible.problems import Problem
 from hwgen.invertible.solving import FACTORING, PUBLISHED, TUNED, prepare, run_seeds
 from hwgen.ir import Schedule
 from hwgen.ops.lib.ising_walk import Walk
