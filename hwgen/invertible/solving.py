@@ -283,7 +283,7 @@ def _runner(graph: Graph, where: str, folder: Path) -> Callable[[np.ndarray], np
         from ..mcu.emit import emit
         from ..mcu.toolchain.host import compile_batch, run_batch
 
-        build = emit(graph, folder / "c")
+        build = emit(graph, folder / "c", is_tested=False)
         program = compile_batch(build, folder)
         return lambda x: run_batch(build, program, x)
     from ..ir.schedule import Schedule

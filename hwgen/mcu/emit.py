@@ -46,7 +46,14 @@ _HEADERS = frozenset(
 )
 
 
-def emit(graph: Graph, folder: str | Path, target: str | Target = "host", samples=None) -> CBuild:
+def emit(
+    graph: Graph,
+    folder: str | Path,
+    target: str | Target = "host",
+    samples=None,
+    *,
+    is_tested: bool = True,
+) -> CBuild:
     """Write ``folder/c/``: C11 that computes ``graph`` bit for bit.
 
     ``<model>.h`` and ``<model>.c`` with ``hwgen_runtime.h`` are the model; ``<model>_test.c``
@@ -65,6 +72,9 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
     samples
         Integers of shape (n, *input shape) for the golden vectors; a few drawn from the input's
         interval, its extremes first, if None.
+    is_tested
+        False: only what a batch of samples needs on this machine, for graphs of which a single golden
+        vector takes long.
 
     Raises
     ------
@@ -84,7 +94,9 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
     masks = mask_tests(functions, memories)
     names = functions[0].names
     x = _vectors(graph) if samples is None else graph.check_input(samples)
-    if not len(x):
+    if not is_tested:
+        x = x[:0]
+    elif not len(x):
         raise InvalidInput("samples must hold one sample or more, found none")
     y = graph.run(x)
     build = CBuild(
@@ -132,8 +144,8 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         "masks": masks,
         "masks_entry": names.take(f"{model}_masks"),
         "masks_run": names.take(f"{model}_masks_run"),
-        "inputs": x.reshape(len(x), -1),
-        "outputs": y.reshape(len(y), -1),
+        "inputs": x.reshape(len(x), program.input.type.size),
+        "outputs": y.reshape(len(y), program.output.type.size),
     }
     build.folder.mkdir(parents=True, exist_ok=True)
     context["m"] = context
@@ -146,6 +158,9 @@ def emit(graph: Graph, folder: str | Path, target: str | Target = "host", sample
         "CMakeLists.txt": "model.cmake.j2",
         "README.md": "model_readme.md.j2",
     }
+    if not is_tested:
+        for name in (f"{model}_test.c", "Makefile", "CMakeLists.txt", "README.md"):
+            del templates[name]
     if masks:
         templates[f"{model}_masks.c"] = "model_masks.c.j2"
     if "ports/pmsis" in context["ports"]:

@@ -20,7 +20,7 @@ from hwgen.ops.clip import Clip
 from hwgen.ops.codes.uniform import Uniform
 from hwgen.ops.dense import Dense
 from hwgen.ops.requantize import Requantize
-from tests.mcu.graphs import samples
+from tests.mcu.graphs import network, samples
 
 
 def files(build: CBuild) -> dict[str, bytes]:
@@ -237,3 +237,16 @@ def test_bad_input_is_refused(small, x, tmp_path):
 def test_golden_vectors_must_be_some(small, tmp_path):
     with pytest.raises(InvalidInput, match="samples must hold one sample or more, found none"):
         emit(small, tmp_path, samples=np.zeros((0, *small.input_type.shape), int))
+
+
+def test_without_vectors_a_batch_can_be_run(tmp_path, monkeypatch):
+    """Nothing is computed by the golden model, which may take long."""
+    graph = network(np.random.default_rng(3), "untested")
+    x = samples(graph, np.random.default_rng(0))
+    expected = graph.run(x)
+    ran = []
+    monkeypatch.setattr(type(graph), "run", lambda self, x: ran.append(len(x)) or expected[:0])
+    build = emit(graph, tmp_path, is_tested=False)
+    assert ran == [0]
+    assert not list(build.folder.glob("*_test.c"))
+    assert np.array_equal(run_on_host(build, x), expected)
