@@ -13,8 +13,8 @@ from .hamiltonian import Hamiltonian
 
 __all__ = ["RandomSearch", "random_best", "random_search"]
 
-MOST_ENUMERATED = 22  # bits that decide
-SAMPLES = 1 << 18
+MOST_ENUMERATED = 18  # bits that decide
+SAMPLES = 1 << 16
 CHUNK = 1 << 14
 
 
@@ -42,7 +42,7 @@ class RandomSearch(NamedTuple):
 def random_search(op: Ising, decisions: Sequence[int], seed: int = 0) -> RandomSearch:
     """How long a random search takes that draws the ``decisions`` and asks the checker of ``op``.
 
-    All their values are tried, up to 22 bits; of more a sample.
+    All their values are tried, up to 18 bits; of more a sample.
     """
     walk = Walk(op, np.zeros((1, op.nodes), np.int64))
     bits = len(decisions)

@@ -151,7 +151,7 @@ def test_networks_are_valid_now_and_then(name):
     assert ((hits > 0) & (hits < op.cycles)).any()
 
 
-@pytest.mark.parametrize("sanitize", [True, False])
+@pytest.mark.parametrize("sanitize", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_forms_on_the_host(tmp_path, sanitize):
     """Without sanitizers in the instructions that this processor has."""
     graphs = {name: graph_of(op, name) for name, op in FORMS.items()}
@@ -161,7 +161,7 @@ def test_forms_on_the_host(tmp_path, sanitize):
         assert np.array_equal(y, graphs[name].run(x[name])), name
 
 
-@pytest.mark.parametrize("target", ["rv32imc", "gap8"])
+@pytest.mark.parametrize("target", [pytest.param("rv32imc", marks=pytest.mark.slow), "gap8"])
 def test_forms_on_cores(tmp_path, target):
     pytest.importorskip("ziglang")
     jobs, expected = [], []
@@ -214,6 +214,7 @@ def shared(folder, op: Ising):
     return sources[-1], verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("barrier", [0, 1, 2])
 def test_cores_that_share_replicas_do_not_race(tmp_path, barrier):
     """Without any one of the barriers they do: behind the start, and two a cycle."""
@@ -227,6 +228,7 @@ def test_cores_that_share_replicas_do_not_race(tmp_path, barrier):
     assert verdict("without", runs=8).returncode != 0
 
 
+@pytest.mark.slow
 def test_cores_that_share_classes_and_checkers_do_not_race(tmp_path):
     """If all complete states in the same memory they do."""
     needs_threads()

@@ -12,4 +12,4 @@ def hardware(request, tmp_path_factory) -> list[Hardware]:
     """Designs of the op under test; ten times as many where slow tests run, too."""
     slow = request.config.getoption("-m") != "not slow"
     folder = tmp_path_factory.mktemp("hardware")
-    return emit_hardware(request.cls, folder, HARDWARE * (10 if slow else 1))
+    return emit_hardware(request.cls, folder, HARDWARE * (20 if slow else 1))

@@ -36,8 +36,8 @@ __all__ = ["HARDWARE", "Case", "Hardware", "OpTests", "drawn", "emit_hardware", 
 
 EXAMPLES = 30  # random instances of an op for what costs no compiler
 MODELS = 12  # random torch models
-COMPILED = 2  # drawn instances for C
-HARDWARE = 2  # drawn instances for Verilog, apart from the corner cases
+COMPILED = 1  # drawn instance for C
+HARDWARE = 1  # drawn instance for Verilog, apart from the corner cases
 FRAMES = 6  # samples through hardware
 SIMULATED = 8  # samples through a simulated core
 RISCV = ("rv32imc", "cv32e40p", "gap8")

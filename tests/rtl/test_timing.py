@@ -87,7 +87,7 @@ def chains(draw) -> list[timing.Link]:
     return models
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(chains())
 def test_chains(parts) -> None:
     def links() -> list[timing.Link]:
