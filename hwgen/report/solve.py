@@ -20,6 +20,7 @@ from .table import counted
 __all__ = ["run_from_options", "run_solve"]
 
 RANDOM_STATES = 100_000
+ENUMERATED = 16  # spins of plain problems whose best state is known beforehand
 
 
 class NotFound(HwgenError):
@@ -123,7 +124,11 @@ def run_solve(
 
 def _energy(problem: Problem, target: int | None) -> int | None:
     if target is None:
-        best = problem.ising.best_known if problem.ising else None
+        if problem.ising is None:
+            return None
+        if len(problem.hamiltonian) <= ENUMERATED:
+            return problem.hamiltonian.ground_states()[0]
+        best = problem.ising.best_known
         return None if best is None else problem.ising.energy_of(best)
     if problem.ising is None:
         raise InvalidInput(
@@ -198,6 +203,8 @@ def _tell_ising(problem: Problem, solution: Solution, network: Network, seed: in
     print(f"{what} {value}{best}")
     if ising.note:
         print(ising.note)
+    if solution.found and len(problem.hamiltonian) <= ENUMERATED:
+        print(f"no state is better: all {1 << len(problem.hamiltonian)} were tried")
     print(_took(solution, network))
     states = min(RANDOM_STATES, max(1, solution.cycles * network.op.replicas))
     lowest = random_best(problem.hamiltonian, states, seed)
