@@ -428,6 +428,7 @@ def doctor() -> None:
 @click.option(
     "--plot", type=Path, metavar="PNG", help="Draw visited states and energy over cycles."
 )
+@click.option("--save", type=Path, metavar="JSON", help="Write the answer, node by node.")
 @click.option("-o", "--out", type=Path, help="Keep Verilog and C as a build folder.")
 def solve(problem: tuple[str, ...], given: tuple[str, ...], **options) -> None:
     """Run a circuit backwards, or search a graph for its lowest energy, with a network of spins.

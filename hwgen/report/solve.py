@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import HwgenError, InvalidInput
+from ..files import write_whole
 from ..invertible.engine import Engine
 from ..invertible.problems import Problem, smallest_factor
 from ..invertible.search import random_best, random_search
@@ -45,6 +47,7 @@ def run_from_options(
     plot: Path | None,
     out: Path | None,
     ports: Sequence[str],
+    save: Path | None,
     **chosen,
 ) -> None:
     """What the command line asks for; ``chosen`` are options of engines."""
@@ -52,8 +55,10 @@ def run_from_options(
     values = chosen_values(given, problem)
     engine = chosen_engine(problem, samples=sample, **chosen)
     if sample:
-        if ports or out is not None:
-            raise InvalidInput("--sample goes with neither --port nor --out: it runs on the model")
+        if ports or out is not None or save is not None:
+            raise InvalidInput(
+                "--sample goes with none of --port, --out, --save: it runs on the model"
+            )
         run_sampling(problem, values, engine, cycles=cycles, seed=seed, plot=plot)
         return
     run_solve(
@@ -68,6 +73,7 @@ def run_from_options(
         plot=plot,
         out=out,
         ports=ports,
+        save=save,
     )
 
 
@@ -84,6 +90,7 @@ def run_solve(
     plot: Path | None,
     out: Path | None,
     ports: Sequence[str] = (),
+    save: Path | None = None,
 ) -> None:
     """Solve a problem and print all of it.
 
@@ -118,8 +125,27 @@ def run_solve(
         _tell_ising(problem, solution, network, seed)
     else:
         _tell_circuit(problem, solution, network, search)
+    if save is not None:
+        _save(problem, solution, save)
     if plot is not None and network.graph is not None:
         plot_states(network, seed, plot, console)
+
+
+def _save(problem: Problem, solution: Solution, path: Path) -> None:
+    """The answer as JSON: words, and the bit of every node."""
+    whole = problem.hamiltonian
+    content = {
+        "problem": problem.name,
+        "found": solution.found,
+        "cycles": solution.cycles,
+        "energy": solution.energy,
+        "words": {name: int(whole.value(solution.spins, name)) for name in whole.words},
+        "nodes": dict(zip(whole.names, (solution.spins > 0).astype(int).tolist(), strict=True)),
+    }
+    if problem.ising is not None:
+        content[problem.ising.kind] = float(problem.ising.of_energy(solution.energy))
+    write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
+    print(f"answer: {path}")
 
 
 def _energy(problem: Problem, target: int | None) -> int | None:

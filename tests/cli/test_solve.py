@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hwgen.sim import simulator
@@ -73,8 +75,13 @@ def test_clamps_may_decide_everything(hwgen):
 def test_a_graph_is_cut(hwgen, tmp_path):
     path = tmp_path / "square.gset"
     path.write_text(GRAPH)
-    code, shown, _ = hwgen("solve", path, "--cycles", "200")
+    answer = tmp_path / "deep" / "answer.json"
+    code, shown, _ = hwgen("solve", path, "--cycles", "200", "--save", answer)
     assert code == 0
+    saved = json.loads(answer.read_text())
+    sides = [saved["nodes"][name] for name in "1234"]
+    assert sides in ([0, 1, 0, 1], [1, 0, 1, 0])
+    assert (saved["max-cut"], saved["found"]) == (4, True)
     assert "cut 4" in shown
     assert "no state is better: all 16 were tried" in shown
     assert "random search: cut" in shown
