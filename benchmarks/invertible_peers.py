@@ -121,7 +121,7 @@ def on_c(graph: Graph) -> Iterator[Callable[..., tuple[Answer, float]]]:
     """
     frame = graph[graph.output].op.frame
     with TemporaryDirectory(prefix="hwgen-bench-") as name:
-        build = emit(graph, Path(name) / "c")
+        build = emit(graph, Path(name) / "c", is_tested=False)
         program = compile_batch(build, Path(name))
 
         def run(runs: int, seed: int, clamps: Sequence[int] = ()) -> tuple[Answer, float]:
