@@ -13,7 +13,6 @@ import numpy as np
 from ..errors import InvalidInput, Mismatch
 from ..ir import Graph
 from ..ops.ising import Ising
-from ..ops.lib.ising_frame import Answer
 from ..ops.lib.xorshift import SEED_BITS
 from .engine import Accumulator, Engine, Gibbs, geometric
 from .hamiltonian import Clamped, Hamiltonian
@@ -90,7 +89,7 @@ class Network:
     clamps
         By port of the graph, what its frames clamp it to: 1, -1, or 0 for free ones.
     graph
-        One op; None where the clamps decide everything.
+        One op; None where nothing is left that could be wrong.
     """
 
     problem: Problem
@@ -143,21 +142,23 @@ def prepare(
     whole = problem.hamiltonian
     bits = whole.assignment(given)
     clamped = whole.clamped(bits, implied=not samples)
-    port_nodes = [node for word in ports for node in whole.nodes_of(word)]
+    port_nodes: list[int] = []
     if ports:
-        loose = {node: bit for node, bit in bits.items() if node not in port_nodes}
-        clamped = whole.clamped(loose)
+        port_nodes = _port_nodes(whole, given, ports)
+        clamped = whole.clamped({n: bit for n, bit in bits.items() if n not in port_nodes})
     inputs = [node for word in problem.inputs for node in whole.words[word]]
     decisions = tuple(sorted({int(k) for k in clamped.place[inputs] if k >= 0}))
     graph = None
-    if len(clamped.free):
+    # Relations that allow everything are gone: of a circuit without any, all that is left is valid.
+    if len(clamped.hamiltonian.relations if problem.circuit and not samples else clamped.free):
+        check = "energy" if problem.ising else "relations"
         graph = lower(
             clamped.hamiltonian,
             engine or default_engine(problem, samples),
             cycles=cycles,
             ports=[int(k) for k in clamped.place[port_nodes]],
             decisions=None if samples or settled or problem.ising else decisions,
-            check="none" if samples else _check(clamped, problem),
+            check="none" if samples else check,
             target=target,
             seed=seed,
             name=_identifier(problem.name),
@@ -166,11 +167,17 @@ def prepare(
     return Network(problem, given, clamped, decisions, clamps, graph)
 
 
-def _check(clamped: Clamped, problem: Problem) -> str:
-    if problem.ising is not None:
-        return "energy"
-    # Relations that allow everything are gone; what is left over is free to be anything.
-    return "relations" if clamped.hamiltonian.relations else "none"
+def _port_nodes(whole: Hamiltonian, given: Mapping[str, int], ports: Sequence[str]) -> list[int]:
+    """The nodes of the words that are ports, each once."""
+    nodes = list(dict.fromkeys(node for word in ports for node in whole.nodes_of(word)))
+    fixed = whole.assignment({word: value for word, value in given.items() if word not in ports})
+    for node in nodes:
+        if node in fixed:
+            raise InvalidInput(
+                f"{whole.names[node]} cannot be clamped at run time: a word that is folded in has the same "
+                f"node; make a port of that word, too"
+            )
+    return nodes
 
 
 def _identifier(name: str) -> str:
@@ -236,7 +243,7 @@ def solve(
         raise InvalidInput(f"a network runs on one of {', '.join(PLACES)}, not {where!r}")
     whole, clamped = network.problem.hamiltonian, network.clamped
     if network.graph is None:
-        spins = clamped.restore(np.zeros((0,), np.int64))
+        spins = clamped.restore(-np.ones(len(clamped.free), np.int64))
         return Solution(True, spins, int(whole.energy(spins)), 0, 0, None, 0.0)
     op = network.op
     with tempfile.TemporaryDirectory(prefix="hwgen-") as scratch:
@@ -247,14 +254,15 @@ def solve(
         while done < runs:
             size = min(size, runs - done)
             frames = op.frame.pack_inputs(run_seeds(seed, done, size), network.clamps)
-            answer = op.frame.unpack_outputs(run(frames))
+            outputs = run(frames)
+            answer = op.frame.unpack_outputs(outputs)
             energies = clamped.hamiltonian.energy(answer.spins)
             for k in range(size):
                 done += 1
                 taken += int(answer.cycle[k]) if answer.found[k] else op.cycles
                 if best is None or answer.found[k] or energies[k] < best[0]:
                     best = (int(energies[k]), int(answer.found[k]))
-                    kept, frame = answer.spins[k], frames[k]
+                    kept, frame, output = answer.spins[k], frames[k], outputs[k]
                 if answer.found[k]:
                     break
             if progress:
@@ -264,15 +272,14 @@ def solve(
             size = min(2 * size, BATCH)
         seconds = time.perf_counter() - begin
     if where != "model":
-        _compare(op, where, frame, kept)
+        _compare(network.graph, where, frame, output)
     spins = clamped.restore(kept)
     return Solution(bool(best[1]), spins, int(whole.energy(spins)), taken, done, frame, seconds)
 
 
-def _compare(op: Ising, where: str, frame: np.ndarray, spins: np.ndarray) -> None:
-    """The run of the answer, once more on the golden model."""
-    golden: Answer = op.solve(frame[None])
-    if not np.array_equal(golden.spins[0], spins):
+def _compare(graph: Graph, where: str, frame: np.ndarray, output: np.ndarray) -> None:
+    """The run of the answer, once more on the golden model: every bit of it."""
+    if not np.array_equal(graph.run(frame[None])[0], output):
         raise Mismatch(f"the answer of {where} is not that of the golden model for the same seed")
 
 

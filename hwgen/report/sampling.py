@@ -54,7 +54,12 @@ def run_sampling(
         raise InvalidInput("the clamps decide every spin; there is nothing to sample")
     print(size_of(network))
     with console.step(f"running {cycles} cycles") as progress:
-        spins, _ = _states(network, seed, cycles, progress)
+        spins, energies = _states(network, seed, cycles, progress)
+    if problem.ising is not None:
+        _tell_energies(problem, energies)
+        if plot is not None:
+            plot_states(network, seed, plot, console)
+        return
     shares = _histogram(problem.hamiltonian, spins)
     words = list(problem.hamiltonian.words)
     rows = [
@@ -68,10 +73,22 @@ def run_sampling(
         plot_states(network, seed, plot, console)
 
 
+def _tell_energies(problem: Problem, energies: np.ndarray) -> None:
+    """Of a plain problem, how often each value was visited, the best first."""
+    found, counts = np.unique(energies, return_counts=True)
+    rows = [
+        [problem.ising.of_energy(int(energy)), f"{count / len(energies):.1%}"]
+        for energy, count in list(zip(found.tolist(), counts.tolist(), strict=True))[:TOP]
+    ]
+    print_table(f"best values in {len(energies)} cycles", [problem.ising.kind, "of cycles"], rows)
+
+
 def _states(network: Network, seed: int, cycles: int, progress=None):
     """Spins of the whole behind every cycle of the first run, and energies: (cycles, nodes), (cycles,)."""
     op = network.op
-    walk = Walk(op, np.zeros((1, op.nodes), np.int64))
+    clamps = np.zeros((1, op.nodes), np.int64)
+    clamps[:, list(op.ports)] = network.clamps
+    walk = Walk(op, clamps)
     seeds = run_seeds(seed, 0, 1).astype(np.uint32)
     spins = np.empty((cycles, op.nodes), np.int8)
     for cycle, state in enumerate(walk.states(seeds, cycles)):

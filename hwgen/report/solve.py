@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,14 @@ from ..errors import HwgenError, InvalidInput
 from ..files import write_whole
 from ..invertible.engine import Engine
 from ..invertible.problems import Problem, smallest_factor
-from ..invertible.search import random_best, random_search
+from ..invertible.search import RandomSearch, random_best, random_search
 from ..invertible.solving import Network, Solution, prepare, solve
 from .progress import Console
 from .sampling import plot_states, run_sampling, size_of
 from .solve_options import chosen_engine, chosen_problem, chosen_values
 from .table import counted
 
-__all__ = ["run_from_options", "run_solve"]
+__all__ = ["Options", "run_from_options", "run_solve"]
 
 RANDOM_STATES = 100_000
 ENUMERATED = 16  # spins of plain problems whose best state is known beforehand
@@ -31,66 +32,63 @@ class NotFound(HwgenError):
     exit_code = 1
 
 
+@dataclass(frozen=True)
+class Options:
+    """What ``hwgen solve`` can be told beside the problem, its values and the engine.
+
+    Attributes
+    ----------
+    cycles, runs, seed, where
+        See :func:`hwgen.invertible.solving.solve`.
+    target
+        Of a plain problem, the value that is good enough.
+    settled
+        Whether every gate must have settled.
+    ports
+        Words that are clamped at run time.
+    plot, out, save
+        Files and folders to write.
+    """
+
+    cycles: int
+    runs: int
+    seed: int
+    where: str
+    target: int | None
+    settled: bool
+    ports: tuple[str, ...]
+    plot: Path | None
+    out: Path | None
+    save: Path | None
+
+
 def run_from_options(
     words: Sequence[str],
     given: Sequence[str],
+    options: Options,
     *,
     bits: str | None,
     top: str | None,
     max_degree: int | None,
     sample: bool,
-    cycles: int,
-    runs: int,
-    seed: int,
-    where: str,
-    target: int | None,
-    plot: Path | None,
-    out: Path | None,
-    ports: Sequence[str],
-    save: Path | None,
     **chosen,
 ) -> None:
     """What the command line asks for; ``chosen`` are options of engines."""
     problem = chosen_problem(words, bits, top, max_degree)
     values = chosen_values(given, problem)
     engine = chosen_engine(problem, samples=sample, **chosen)
-    if sample:
-        if ports or out is not None or save is not None:
-            raise InvalidInput(
-                "--sample goes with none of --port, --out, --save: it runs on the model"
-            )
-        run_sampling(problem, values, engine, cycles=cycles, seed=seed, plot=plot)
+    if not sample:
+        run_solve(problem, values, engine, options)
         return
-    run_solve(
-        problem,
-        values,
-        engine,
-        cycles=cycles,
-        runs=runs,
-        seed=seed,
-        where=where,
-        target=target,
-        plot=plot,
-        out=out,
-        ports=ports,
-        save=save,
+    if options.ports or options.out or options.save:
+        raise InvalidInput("--sample goes with none of --port, --out, --save: it runs on the model")
+    run_sampling(
+        problem, values, engine, cycles=options.cycles, seed=options.seed, plot=options.plot
     )
 
 
 def run_solve(
-    problem: Problem,
-    given: Mapping[str, int],
-    engine: Engine | None,
-    *,
-    cycles: int,
-    runs: int,
-    seed: int,
-    where: str,
-    target: int | None,
-    plot: Path | None,
-    out: Path | None,
-    ports: Sequence[str] = (),
-    save: Path | None = None,
+    problem: Problem, given: Mapping[str, int], engine: Engine | None, options: Options
 ) -> None:
     """Solve a problem and print all of it.
 
@@ -103,32 +101,40 @@ def run_solve(
     """
     console = Console()
     with console.step("folding clamps"):
-        options = {"cycles": cycles, "seed": seed, "target": _energy(problem, target)}
-        folded = network = prepare(problem, given, engine, **options)
-        if ports:
-            network = prepare(problem, given, engine, ports=ports, **options)
+        more = {
+            "cycles": options.cycles,
+            "seed": options.seed,
+            "target": _energy(problem, options.target),
+        }
+        folded = network = prepare(problem, given, engine, **more)
+        if options.ports or options.settled:
+            network = prepare(
+                problem, given, engine, ports=options.ports, settled=options.settled, **more
+            )
     print(size_of(network))
     search = None
     if folded.graph is not None and folded.op.checks == "relations":
         with console.step("counting what random search would take"):
-            search = random_search(folded.op, folded.decisions, seed)
+            search = random_search(folded.op, folded.decisions, options.seed)
         if search.is_exact and not search.solutions:
             raise InvalidInput(
                 f"{problem.name}: there is no solution with {_words(network.given)}: all "
                 f"{search.states} values of what is free were tried"
             )
-    if out is not None and network.graph is not None:
-        _keep(network, out, where, console)
-    with console.step(f"running on {where}") as progress:
-        solution = solve(network, where=where, runs=runs, seed=seed, progress=progress)
+    if options.out is not None and network.graph is not None:
+        _keep(network, options.out, options.where, console)
+    with console.step(f"running on {options.where}") as progress:
+        solution = solve(
+            network, where=options.where, runs=options.runs, seed=options.seed, progress=progress
+        )
     if problem.ising is not None:
-        _tell_ising(problem, solution, network, seed)
+        _tell_ising(problem, solution, network, options.seed)
     else:
-        _tell_circuit(problem, solution, network, search)
-    if save is not None:
-        _save(problem, solution, save)
-    if plot is not None and network.graph is not None:
-        plot_states(network, seed, plot, console)
+        _tell_circuit(problem, solution, network, search, options.settled)
+    if options.save is not None:
+        _save(problem, solution, options.save)
+    if options.plot is not None and network.graph is not None:
+        plot_states(network, options.seed, options.plot, console)
 
 
 def _save(problem: Problem, solution: Solution, path: Path) -> None:
@@ -170,7 +176,13 @@ def _words(values: Mapping[str, int]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in values.items()) or "nothing given"
 
 
-def _tell_circuit(problem: Problem, solution: Solution, network: Network, search) -> None:
+def _tell_circuit(
+    problem: Problem,
+    solution: Solution,
+    network: Network,
+    search: RandomSearch | None,
+    settled: bool,
+) -> None:
     if not solution.found:
         raise NotFound(
             f"not found within {counted(solution.runs, 'run')} of {network.op.cycles} cycles; this is no "
@@ -190,7 +202,7 @@ def _tell_circuit(problem: Problem, solution: Solution, network: Network, search
         print(_words(values))
     print(_took(solution, network))
     if search is not None:
-        print(_compared(search, solution))
+        print(_compared(search, solution, settled))
     if problem.factors:
         factor, divisions = smallest_factor(problem.factors)
         print(f"trial division: {counted(divisions, 'division')} until {factor}")
@@ -198,7 +210,7 @@ def _tell_circuit(problem: Problem, solution: Solution, network: Network, search
 
 def _took(solution: Solution, network: Network) -> str:
     if not solution.runs:
-        return "the clamps decide everything; nothing had to be searched for"
+        return "nothing had to be searched for: the clamps decide all that could be wrong"
     rate = ""
     if solution.seconds > 0:
         updates = solution.cycles * network.op.replicas * network.op.nodes
@@ -207,13 +219,13 @@ def _took(solution: Solution, network: Network) -> str:
     return f"{solution.cycles} cycles in {counted(solution.runs, 'run')}, {solution.seconds:.2f} s{rate}"
 
 
-def _compared(search, solution: Solution) -> str:
+def _compared(search: RandomSearch, solution: Solution, settled: bool) -> str:
+    checker = "of the inputs alone" if settled else "under the same checker"
     if search.mean is None:
-        return (
-            f"random search under the same checker: none of {search.states} random inputs was valid"
-        )
+        return f"random search {checker}: none of {search.states} random inputs was valid"
     how = "on average" if search.is_exact else "on average, by a sample"
-    text = f"random search under the same checker: {search.mean:.3g} tries {how}"
+    tries = "try" if search.mean == 1 else "tries"
+    text = f"random search {checker}: {search.mean:.3g} {tries} {how}"
     if search.is_exact:
         text += f" ({counted(search.solutions, 'solution')} in {search.states} inputs)"
     if solution.cycles:

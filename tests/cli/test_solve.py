@@ -69,7 +69,33 @@ def test_clamps_may_decide_everything(hwgen):
     code, shown, _ = hwgen("solve", "adder4", "--set", "sum=9", "--set", "carry=0", "--set", "a=4")
     assert code == 0
     assert "a = 4, b = 5, sum = 9, carry = 0" in shown
-    assert "the clamps decide everything" in shown
+    assert "nothing had to be searched for" in shown
+
+
+def test_what_nothing_depends_on_may_be_anything(hwgen, tmp_path):
+    path = tmp_path / "unused.v"
+    path.write_text("module m(input a, input b, output y); assign y = a; endmodule")
+    code, shown, _ = hwgen("solve", path, "--set", "y=1")
+    assert code == 0
+    assert "a = 1" in shown
+    assert "nothing had to be searched for" in shown
+    # y and a are one node, so that only both can be ports.
+    code, _, told = hwgen("solve", path, "--set", "y=1", "--port", "a")
+    assert code == 2
+    assert "make a port of that word, too" in told
+    assert hwgen("solve", path, "--set", "y=1", "--port", "a", "--port", "y", "--port", "a")[0] == 0
+
+
+def test_every_gate_can_be_asked_to_settle(hwgen):
+    gibbs = ("--engine", "gibbs", "--strength", "0.6")
+    cycles = []
+    for more in ((), ("--settled",)):
+        code, shown, _ = hwgen("solve", "factor", "35", *gibbs, *more)
+        assert code == 0
+        (line,) = [line for line in shown.splitlines() if " cycles in " in line]
+        cycles.append(int(line.split(" ")[0].replace("_", "")))
+        assert ("random search of the inputs alone" in shown) == bool(more)
+    assert cycles[0] < cycles[1]
 
 
 def test_a_graph_is_cut(hwgen, tmp_path):
@@ -98,6 +124,15 @@ def test_states_are_counted_and_drawn(hwgen, tmp_path):
     first = path.read_bytes()
     hwgen("solve", "and", "--sample", "--cycles", "2000", "--plot", path)
     assert path.read_bytes() == first
+
+
+def test_values_of_a_graph_are_counted(hwgen):
+    code, shown, _ = hwgen("solve", "toroidal4x4", "--sample", "--cycles", "500")
+    assert code == 0
+    assert "best values in 500" in shown
+    code, _, told = hwgen("solve", "toroidal4x4", "--sample", "--save", "x.json")
+    assert code == 2
+    assert "--sample goes with none of" in told
 
 
 def test_a_build_folder_is_kept(hwgen, tmp_path):

@@ -312,28 +312,36 @@ def naive_run(op: Ising, x: list[int]) -> list[int]:
     return out
 
 
+def statistics(advance) -> tuple[float, float]:
+    """Of the bits of four generators over 2^16 cycles, in deviations: worst mean, worst pair up to lag 3."""
+    cycles = 1 << 16
+    states = np.random.default_rng(0).integers(1 << 31, 1 << 32, 4).astype(np.uint32)
+    streams = np.empty((cycles, 128), np.int8)
+    for t in range(cycles):
+        states = advance(states)
+        streams[t] = xorshift.bits(states, 128)
+    signs = (2 * streams - 1).astype(np.float32)
+    worst = 0.0
+    for lag in range(4):
+        pairs = signs[: cycles - lag].T @ signs[lag:] / np.sqrt(cycles - lag)
+        if lag == 0:
+            np.fill_diagonal(pairs, 0)
+        worst = max(worst, float(np.abs(pairs).max()))
+    return float(np.abs(signs.sum(axis=0)).max() / np.sqrt(cycles)), worst
+
+
 class TestXorshift:
     def test_every_bit_is_fair_and_no_two_are_alike(self):
-        """Means over 2^16 cycles within four deviations, pairs within what 65 536 of them may reach."""
-        cycles = 1 << 16
-        rng = np.random.default_rng(0)
-        states = (rng.integers(1 << 31, 1 << 32, 4)).astype(np.uint32)
-        streams = np.empty((cycles, 128), np.int8)
-        for t in range(cycles):
-            states = xorshift.advance(states)
-            streams[t] = xorshift.bits(states, 128)
-        signs = (2 * streams - 1).astype(np.float64)
-        assert np.abs(signs.mean(axis=0)).max() < 4 / np.sqrt(cycles)
-        for lag in (0, 1, 2, 3):
-            pairs = signs[: cycles - lag].T @ signs[lag:] / (cycles - lag)
-            if lag == 0:
-                np.fill_diagonal(pairs, 0)
-            assert np.abs(pairs).max() < 5.2 / np.sqrt(cycles), lag
+        mean, pair = statistics(xorshift.advance)
+        assert mean < 4
+        assert pair < 5.2  # of 65 536 pairs
 
-    def test_a_biased_bit_is_told(self):
-        rng = np.random.default_rng(0)
-        biased = rng.random(1 << 16) < 0.52
-        assert abs((2.0 * biased - 1).mean()) > 4 / np.sqrt(1 << 16)
+    def test_a_biased_bit_and_a_shift_register_are_told(self):
+        biased, _ = statistics(lambda s: xorshift.advance(s) | (xorshift.advance(s) >> 4 & 16))
+        assert biased > 4
+        # One step of a shift register a cycle: a bit is its neighbour's a cycle ago.
+        _, alike = statistics(lambda s: s << 1 | (s >> 31 ^ s >> 21 ^ s >> 1 ^ s) & 1)
+        assert alike > 5.2
 
     def test_matrix_is_a_step(self):
         states = np.random.default_rng(1).integers(1, 1 << 32, 50).astype(np.uint32)
