@@ -184,8 +184,8 @@ class Spins:
 
     @cached_property
     def rows(self) -> np.ndarray:
-        """2 J, how much fields change where a spin turns up: int64 (size, size)."""
-        rows = np.zeros((self.size, self.size), np.int64)
+        """2 J, how much fields change where a spin turns up: int64 (lanes in use, size)."""
+        rows = np.zeros((int(self.lanes.max()) + 1, self.size), np.int64)
         rows[np.ix_(self.lanes, self.lanes)] = 2 * self.op.matrix
         return rows
 

@@ -49,6 +49,7 @@ class IsingLayer(StreamComponent):
         self.replicas = [Replica(op, r) for r in range(op.replicas)]
         own = op.replicas * op.replica_generators
         self._swaps = Xorshift(op.seeds.array[own:]) if op.swap_every else None
+        self._clamps: dict[str, Signal] = {}
         self.running = Signal(name="running")
         self.elapsed = Signal(range(op.cycles + op.delay + 1), name="elapsed")
         self.valid = Signal(op.replicas, name="valid")
@@ -87,17 +88,18 @@ class IsingLayer(StreamComponent):
         op, width = self._op, self._op.frame.port_bytes
         octets = list(self.i.payload)
         seed = Cat(*octets[:4])
-        ports = len(op.ports)
-        parts = (Cat(*octets[4 : 4 + width])[:ports], Cat(*octets[4 + width :])[:ports])
-        for name, part in zip(("clamp_enable", "clamp_value"), parts, strict=True):
-            kept = Signal(max(1, ports), name=name)
-            if name == "clamp_enable":
-                self._clamp_enable = kept
-            with m.If(load):
-                m.d.sync += kept.eq(part)
-            for replica in self.replicas:
-                # The first state is clamped by what is kept: it shows a cycle after the load.
-                m.d.comb += getattr(replica, name).eq(kept)
+        if op.ports:
+            parts = {
+                "clamp_enable": Cat(*octets[4 : 4 + width]),
+                "clamp_value": Cat(*octets[4 + width :]),
+            }
+            for name, part in parts.items():
+                kept = self._clamps[name] = Signal(len(op.ports), name=name)
+                with m.If(load):
+                    m.d.sync += kept.eq(part)
+                for replica in self.replicas:
+                    # The first state is clamped by what is kept: it shows a cycle after the load.
+                    m.d.comb += getattr(replica, name).eq(kept)
         generators = [*self.replicas, *([self._swaps] if self._swaps else [])]
         for each in generators:
             m.d.comb += each.seed.eq(seed[: len(each.seed)])
@@ -182,7 +184,8 @@ class IsingLayer(StreamComponent):
                 derived = Signal(name=f"derived_{r}_{node}")
                 found = _looked_up(bits, inputs, int(op.derived_tables.array[k]))
                 if node in op.ports:
-                    found = Mux(self._clamp_enable[op.ports.index(node)], bits[node], found)
+                    enable = self._clamps["clamp_enable"][op.ports.index(node)]
+                    found = Mux(enable, bits[node], found)
                 m.d.comb += derived.eq(found)
                 bits[node] = derived
             if level % LEVELS == 0:

@@ -63,7 +63,7 @@ class Replica(wiring.Component):
     segment, colour
         Which rows of the table hold, which spins are updated.
     clamp_enable, clamp_value
-        By port.
+        By port, if there are any.
     lower, upper, from_lower, from_upper
         Registers of the replicas beside it, and whether to take them over.
     registers
@@ -87,18 +87,17 @@ class Replica(wiring.Component):
         self.has_energy = op.checks == "energy" or bool(op.swap_every)
         each = op.replica_generators
         self._random = Xorshift(op.seeds.array[index * each : (index + 1) * each])
-        ports = max(1, len(op.ports))
         members = {
             "load": In(1),
             "update": In(1),
             "seed": In(len(self._random.seed)),
             "segment": In(range(max(2, len(op.starts.array)))),
             "colour": In(range(max(2, op.colour_count))),
-            "clamp_enable": In(ports),
-            "clamp_value": In(ports),
             "registers": Out(bits),
             "spins": Out(op.nodes),
         }
+        if op.ports:
+            members |= {"clamp_enable": In(len(op.ports)), "clamp_value": In(len(op.ports))}
         if op.swap_every:
             members |= {
                 "from_lower": In(1),
